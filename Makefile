@@ -1,0 +1,148 @@
+# evinetd. `make demo` and `make check` install what they need, build and run; see README.md.
+
+VERSION    := 0.1.0
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+SBINDIR    ?= $(PREFIX)/sbin
+BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+DESTDIR    ?=
+BUILD      ?= build
+
+CC         ?= cc
+CFLAGS     ?= -O2 -g
+PKG_CONFIG ?= pkg-config
+
+HARDENING  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -fno-strict-aliasing
+LDHARDENING:= -pie -Wl,-z,relro,-z,now
+WARNINGS   := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
+              -Wwrite-strings -Wvla -Wformat=2
+ifdef DEVELOPER
+WARNINGS   += -Werror
+endif
+ifdef SANITIZE
+HARDENING  := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDHARDENING:= -fsanitize=$(SANITIZE)
+endif
+
+LIBS       := libevent_core libconfuse
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -I. $(CFLAGS) $(HARDENING) $(WARNINGS) -MMD -MP \
+              -DEVINET_VERSION='"$(VERSION)"' -DEVINET_SYSCONFDIR='"$(SYSCONFDIR)"' \
+              $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
+ALL_LDLIBS  = $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null) -pthread $(LDLIBS)
+
+CORE_SRC   := $(sort $(wildcard core/*/*.c))
+HANDLER_SRC:= $(sort $(wildcard handlers/*.c))
+COMMON_SRC := $(sort $(wildcard cmd/common/*.c))
+DAEMON_SRC := $(sort $(wildcard cmd/evinetd/*.c))
+TOOL_SRC   := $(sort $(wildcard cmd/evinet/*.c))
+UNIT_SRC   := $(sort $(wildcard test/unit/test_*.c))
+PROBE_SRC  := $(sort $(wildcard test/tool/*.c test/examples/*.c))
+
+obj         = $(patsubst %.c,$(BUILD)/%.o,$(1))
+CORE_OBJ   := $(call obj,$(CORE_SRC))
+LIB_OBJ    := $(CORE_OBJ) $(call obj,$(HANDLER_SRC) $(COMMON_SRC))
+UNITS      := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
+PROBES     := $(patsubst %.c,$(BUILD)/tool/%,$(notdir $(PROBE_SRC)))
+PAGES      := $(patsubst packaging/man/%.in,$(BUILD)/man/%,$(wildcard packaging/man/*.in))
+
+.PHONY: all demo check lint san bench fuzz man install uninstall dist clean setup tests
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/evinetd $(BUILD)/evinet man
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/evinetd: $(LIB_OBJ) $(call obj,$(DAEMON_SRC))
+	$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+$(BUILD)/evinet: $(LIB_OBJ) $(call obj,$(TOOL_SRC))
+	$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+$(BUILD)/mankeys: $(LIB_OBJ) $(call obj,packaging/man/mankeys.c cmd/evinetd/options.c)
+	$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+$(BUILD)/unit/%: $(BUILD)/test/unit/%.o $(BUILD)/test/unit/tap.o $(LIB_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+# Probes stand alone, so that they see what a stranger would see.
+$(BUILD)/tool/%: $(BUILD)/test/tool/%.o
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ -pthread
+
+# An example uses the C interface, and nothing of evinetd above it.
+$(BUILD)/tool/%: $(BUILD)/test/examples/%.o $(CORE_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+man: $(PAGES)
+
+$(BUILD)/man/%: packaging/man/%.in packaging/man/generate.sh $(BUILD)/mankeys
+	@mkdir -p $(@D)
+	sh packaging/man/generate.sh $(BUILD)/mankeys $(VERSION) $< > $@
+
+tests: all $(UNITS) $(PROBES)
+
+setup:
+	@sh packaging/setup.sh build
+
+demo:
+	@sh packaging/setup.sh demo
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(abspath $(BUILD)) bash etc/demo.sh
+
+check:
+	@sh packaging/setup.sh check
+	@$(MAKE) --no-print-directory tests
+	@BUILD=$(abspath $(BUILD)) bash test/run.sh
+
+# The whole suite once more with a build that notices memory errors and undefined behaviour.
+san:
+	@sh packaging/setup.sh check
+	@$(MAKE) --no-print-directory tests BUILD=build-san SANITIZE=address,undefined CFLAGS='-O1 -g'
+	@BUILD=$(abspath build-san) SANITIZED=1 bash test/run.sh
+
+lint:
+	@sh packaging/setup.sh lint
+	@$(MAKE) --no-print-directory man
+	@BUILD=$(abspath $(BUILD)) bash test/lint.sh
+
+bench:
+	@sh packaging/setup.sh check
+	@$(MAKE) --no-print-directory tests
+	@BUILD=$(abspath $(BUILD)) bash test/bench/run.sh
+
+fuzz:
+	@sh packaging/setup.sh lint
+	@bash test/fuzz/run.sh
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
+		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(SYSCONFDIR)/conf.d $(DESTDIR)$(UNITDIR)
+	install -m 755 $(BUILD)/evinetd $(DESTDIR)$(SBINDIR)/evinetd
+	install -m 755 $(BUILD)/evinet $(DESTDIR)$(BINDIR)/evinet
+	install -m 644 $(BUILD)/man/evinet.1 $(DESTDIR)$(MANDIR)/man1/
+	install -m 644 $(BUILD)/man/evinetd.conf.5 $(DESTDIR)$(MANDIR)/man5/
+	install -m 644 $(BUILD)/man/evinetd.8 $(DESTDIR)$(MANDIR)/man8/
+	test -e $(DESTDIR)$(SYSCONFDIR)/evinetd.conf || \
+		install -m 644 etc/evinetd.conf $(DESTDIR)$(SYSCONFDIR)/evinetd.conf
+	sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
+		packaging/systemd/evinetd.service.in > $(DESTDIR)$(UNITDIR)/evinetd.service
+
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/evinetd $(DESTDIR)$(BINDIR)/evinet $(DESTDIR)$(MANDIR)/man1/evinet.1 \
+		$(DESTDIR)$(MANDIR)/man5/evinetd.conf.5 $(DESTDIR)$(MANDIR)/man8/evinetd.8 \
+		$(DESTDIR)$(UNITDIR)/evinetd.service
+	@echo "kept: $(DESTDIR)$(SYSCONFDIR)/evinetd.conf"
+
+dist:
+	git archive --prefix=evinetd-$(VERSION)/ -o evinetd-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf build build-san build-fuzz evinetd-$(VERSION).tar.gz
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

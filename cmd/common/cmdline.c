@@ -1,0 +1,118 @@
+#include "cmd/common/cmdline.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/text.h"
+
+enum { OPTIONS_MAX = 64, LONG_BASE = 256 };
+
+static size_t
+count(const struct cmdline_option *rows)
+{
+	size_t n = 0;
+
+	while (rows[n].name && n < OPTIONS_MAX)
+		n++;
+	return n;
+}
+
+static const struct cmdline_option *
+by_letter(const struct cmdline_option *rows, int letter)
+{
+	for (; rows->name; rows++)
+		if (rows->letter == letter)
+			return rows;
+	return NULL;
+}
+
+static void
+complain(const char *program, const struct cmdline_option *rows, const char *word, int letter, bool missing)
+{
+	const char *names[OPTIONS_MAX + 1];
+	const char *near = NULL;
+	size_t n = count(rows);
+
+	if (missing) {
+		fprintf(stderr, "%s: option %s needs an argument (see %s --help)\n", program, word, program);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		names[i] = rows[i].name;
+	names[n] = NULL;
+	if (strncmp(word, "--", 2) == 0) {
+		char *name = xasprintf("%.*s", (int)strcspn(word + 2, "="), word + 2);
+
+		near = text_nearest(name, names);
+		free(name);
+		fprintf(stderr, "%s: unknown option %s%s%s%s (see %s --help)\n", program, word,
+			near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", program);
+	} else {
+		fprintf(stderr, "%s: unknown option -%c (see %s --help)\n", program, letter, program);
+	}
+}
+
+int
+cmdline_parse(const char *program, const struct cmdline_option *rows, int argc, char **argv, cmdline_set set,
+	      void *to, int *first)
+{
+	struct option longs[OPTIONS_MAX + 1] = { 0 };
+	char shorts[2 * OPTIONS_MAX + 3] = "+:";
+	size_t n = count(rows), len = 2;
+	int c;
+
+	for (size_t i = 0; i < n; i++) {
+		longs[i] = (struct option){ rows[i].name, rows[i].arg ? required_argument : no_argument, NULL,
+					    (int)(LONG_BASE + i) };
+		if (!rows[i].letter)
+			continue;
+		shorts[len++] = rows[i].letter;
+		if (rows[i].arg)
+			shorts[len++] = ':';
+	}
+	shorts[len] = '\0';
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct cmdline_option *row = c >= LONG_BASE ? &rows[c - LONG_BASE] : by_letter(rows, c);
+
+		if (c == '?' || c == ':' || !row) {
+			complain(program, rows, argv[optind - 1], optopt, c == ':');
+			return -1;
+		}
+		if (set(to, row, optarg) < 0)
+			return -1;
+	}
+	*first = optind;
+	return 0;
+}
+
+void
+cmdline_help(const struct cmdline_option *rows, FILE *out)
+{
+	for (; rows->name; rows++) {
+		char left[64];
+
+		snprintf(left, sizeof(left), "%c%c%s --%s %s", rows->letter ? '-' : ' ', rows->letter ? rows->letter : ' ',
+			 rows->letter ? "," : " ", rows->name, rows->arg ? rows->arg : "");
+		fprintf(out, "  %-26s %s\n", left, rows->doc);
+	}
+}
+
+void
+cmdline_mdoc(const struct cmdline_option *rows, FILE *out)
+{
+	fprintf(out, ".Bl -tag -width Ds\n");
+	for (; rows->name; rows++) {
+		fprintf(out, ".It ");
+		if (rows->letter)
+			fprintf(out, "Fl %c , ", rows->letter);
+		fprintf(out, "Fl -%s", rows->name);
+		if (rows->arg)
+			fprintf(out, " Ar %s", rows->arg);
+		fprintf(out, "\n%c%s.\n", rows->doc[0] - (rows->doc[0] >= 'a' && rows->doc[0] <= 'z' ? 32 : 0),
+			rows->doc + 1);
+	}
+	fprintf(out, ".El\n");
+}

@@ -1,0 +1,18 @@
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cmd/common/version.h"
+#include "cmd/evinet/commands.h"
+#include "core/service/daemon.h"
+#include "handlers/handlers.h"
+
+int
+evinet_check(int argc, char **argv)
+{
+	if (argc > 2 || (argc == 2 && argv[1][0] == '-' && argv[1][1])) {
+		fprintf(stderr, "usage: evinet check [FILE]\n");
+		return EX_USAGE;
+	}
+	return daemon_check(argc == 2 ? argv[1] : EVINET_DEFAULT_CONFIG, handlers);
+}

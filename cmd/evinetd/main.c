@@ -1,0 +1,133 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "cmd/common/version.h"
+#include "cmd/evinetd/options.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/service/daemon.h"
+#include "core/sys/sink.h"
+#include "handlers/handlers.h"
+
+struct command {
+	struct daemon_options daemon;
+	enum { RUN, CHECK, DUMP, VERSION, HELP } what;
+};
+
+static int
+choose(const char *option, const char *const *words, const char *value, int *out)
+{
+	for (int i = 0; words[i]; i++) {
+		if (strcmp(words[i], value) == 0) {
+			*out = i;
+			return 0;
+		}
+	}
+	fprintf(stderr, "evinetd: --%s %s: expected", option, value);
+	for (int i = 0; words[i]; i++)
+		fprintf(stderr, "%s %s", i ? "," : "", words[i]);
+	fprintf(stderr, "\n");
+	return -1;
+}
+
+static int
+set_ready_fd(struct command *c, const char *value)
+{
+	struct error err;
+	int64_t fd;
+
+	if (parse_int(value, 0, 1 << 20, &fd, &err) < 0) {
+		fprintf(stderr, "evinetd: --ready-fd %s: %s\n", value, err.text);
+		return -1;
+	}
+	if (fcntl((int)fd, F_GETFD) < 0) {
+		fprintf(stderr, "evinetd: --ready-fd %s: the descriptor is not open\n", value);
+		return -1;
+	}
+	c->daemon.ready_fd = (int)fd;
+	return 0;
+}
+
+static int
+set_option(void *to, const struct cmdline_option *o, const char *value)
+{
+	struct command *c = to;
+	struct error err;
+
+	if (strcmp(o->name, "config") == 0) {
+		c->daemon.config = value;
+	} else if (strcmp(o->name, "check") == 0) {
+		c->what = CHECK;
+	} else if (strcmp(o->name, "dump") == 0) {
+		c->what = DUMP;
+	} else if (strcmp(o->name, "background") == 0) {
+		c->daemon.background = true;
+	} else if (strcmp(o->name, "pidfile") == 0) {
+		c->daemon.pidfile = value;
+	} else if (strcmp(o->name, "ready-fd") == 0) {
+		return set_ready_fd(c, value);
+	} else if (strcmp(o->name, "addr-file") == 0) {
+		c->daemon.addr_file = value;
+	} else if (strcmp(o->name, "log") == 0) {
+		if (sink_check_target(value, &err) < 0) {
+			fprintf(stderr, "evinetd: --log %s: %s\n", value, err.text);
+			return -1;
+		}
+		c->daemon.log_target = value;
+	} else if (strcmp(o->name, "log-format") == 0) {
+		return choose(o->name, log_format_names, value, &c->daemon.log_format);
+	} else if (strcmp(o->name, "log-level") == 0) {
+		return choose(o->name, log_level_names, value, &c->daemon.log_level);
+	} else if (strcmp(o->name, "version") == 0) {
+		c->what = VERSION;
+	} else {
+		c->what = HELP;
+	}
+	return 0;
+}
+
+static int
+help(void)
+{
+	printf("usage: evinetd [-c FILE] [options]\n\n"
+	       "Listens on every address of each configured service and starts its program with the\n"
+	       "connection as standard input and output.\n\n");
+	cmdline_help(evinetd_options, stdout);
+	printf("\nSignals: HUP opens log files anew, TERM and INT end all sessions, QUIT lets them finish.\n"
+	       "Manuals: evinetd(8), evinetd.conf(5).\n");
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct command c = {
+		.daemon = { .config = EVINET_DEFAULT_CONFIG, .ready_fd = -1, .log_format = -1, .log_level = -1 },
+	};
+	int first;
+
+	if (cmdline_parse("evinetd", evinetd_options, argc, argv, set_option, &c, &first) < 0)
+		return EX_USAGE;
+	if (first < argc) {
+		fprintf(stderr, "evinetd: unexpected \"%s\": evinetd takes only options (see evinetd --help)\n",
+			argv[first]);
+		return EX_USAGE;
+	}
+	switch (c.what) {
+	case CHECK:
+		return daemon_check(c.daemon.config, handlers);
+	case DUMP:
+		return daemon_dump(c.daemon.config, handlers);
+	case VERSION:
+		printf("evinetd %s\n", EVINET_VERSION);
+		return 0;
+	case HELP:
+		return help();
+	default:
+		return daemon_run(&c.daemon, handlers);
+	}
+}

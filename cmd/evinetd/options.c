@@ -1,0 +1,19 @@
+#include "cmd/evinetd/options.h"
+
+#include "cmd/common/version.h"
+
+const struct cmdline_option evinetd_options[] = {
+	{ "config", 'c', "FILE", "configuration; default " EVINET_DEFAULT_CONFIG },
+	{ "check", 't', NULL, "read, resolve and validate everything, list the problems, start nothing" },
+	{ "dump", 'T', NULL, "print the effective configuration" },
+	{ "background", 'b', NULL, "return once every service listens or has failed" },
+	{ "pidfile", 'p', "FILE", "write the process id to FILE and lock it" },
+	{ "ready-fd", 0, "N", "write a newline to descriptor N when listening, and close it" },
+	{ "addr-file", 0, "FILE", "write SERVICE<TAB>ADDRESS lines to FILE when listening" },
+	{ "log", 'l', "TARGET", "stderr, syslog, journal or file:PATH" },
+	{ "log-format", 0, "FORMAT", "text or json" },
+	{ "log-level", 0, "LEVEL", "error, warning, info or debug" },
+	{ "version", 'V', NULL, "print the version" },
+	{ "help", 'h', NULL, "print this help" },
+	{ .name = NULL },
+};

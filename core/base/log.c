@@ -1,0 +1,231 @@
+#include "core/base/log.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/text.h"
+
+/* Lines that are remembered for one second, to sum up their repetitions. */
+enum { SUMS = 32, SUM_MS = 1000 };
+
+struct sum {
+	struct text body; /* the line after time and level, as text */
+	enum log_level level;
+	int64_t since_ms;
+	int64_t repeated;
+};
+
+struct log {
+	struct log_sink *sink;
+	enum log_format format;
+	enum log_level least;
+	struct text line; /* reused: no allocation per event after warm-up */
+	struct sum sums[SUMS];
+};
+
+const char *const log_level_names[] = { "error", "warning", "info", "debug", NULL };
+const char *const log_format_names[] = { "text", "json", NULL };
+
+struct log *
+log_new(struct log_sink *sink, enum log_format format, enum log_level least)
+{
+	struct log *log = xcalloc(1, sizeof(*log));
+
+	log->sink = sink;
+	log->format = format;
+	log->least = least;
+	return log;
+}
+
+void
+log_free(struct log *log)
+{
+	if (!log)
+		return;
+	log_tell_sums(log, true);
+	for (size_t i = 0; i < SUMS; i++)
+		text_clear(&log->sums[i].body);
+	text_clear(&log->line);
+	free(log);
+}
+
+bool
+log_wants(const struct log *log, enum log_level level)
+{
+	return log && level <= log->least;
+}
+
+static bool
+is_present(const struct log_field *f)
+{
+	return f->number || f->s;
+}
+
+/* `event service=… key=value…`: what is compared when lines are summed up, and the text format. */
+static void
+format_text(struct text *t, const char *event, const char *service, const struct log_field *f)
+{
+	text_puts(t, event);
+	if (service) {
+		text_puts(t, " service=");
+		text_quote(t, service, strlen(service));
+	}
+	for (; f && f->key; f++) {
+		if (!is_present(f))
+			continue;
+		text_add(t, " ", 1);
+		text_puts(t, f->key);
+		text_add(t, "=", 1);
+		if (f->number)
+			text_printf(t, "%" PRId64, f->i);
+		else
+			text_quote(t, f->s, strlen(f->s));
+	}
+}
+
+/* Bytes beyond ASCII become \u00XX: the peer decides what they are, and a line must stay JSON. */
+static void
+add_json_string(struct text *t, const char *s)
+{
+	text_add(t, "\"", 1);
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			text_printf(t, "\\%c", c);
+		else if (c < ' ' || c >= 0x7f)
+			text_printf(t, "\\u%04x", c);
+		else
+			text_add(t, s, 1);
+	}
+	text_add(t, "\"", 1);
+}
+
+static void
+format_json(struct text *t, const struct log_record *r, const char *stamp)
+{
+	text_printf(t, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", stamp,
+		    log_level_names[r->level], r->event);
+	if (r->service) {
+		text_puts(t, ",\"service\":");
+		add_json_string(t, r->service);
+	}
+	for (const struct log_field *f = r->fields; f && f->key; f++) {
+		if (!is_present(f))
+			continue;
+		text_printf(t, ",\"%s\":", f->key);
+		if (f->number)
+			text_printf(t, "%" PRId64, f->i);
+		else
+			add_json_string(t, f->s);
+	}
+	text_puts(t, "}");
+}
+
+static void
+put(struct log *log, struct log_record *r)
+{
+	struct text *t = &log->line;
+	char stamp[32];
+
+	t->len = 0;
+	if (log->format == LOG_FORMAT_JSON) {
+		clock_stamp(stamp, sizeof(stamp));
+		format_json(t, r, stamp);
+	} else {
+		if (!log->sink->stamped) {
+			clock_stamp(stamp, sizeof(stamp));
+			text_puts(t, stamp);
+			text_add(t, " ", 1);
+			text_puts(t, log_level_names[r->level]);
+			text_add(t, " ", 1);
+		}
+		format_text(t, r->event, r->service, r->fields);
+	}
+	r->line = t->s;
+	r->len = t->len;
+	log->sink->put(log->sink, r);
+}
+
+void
+log_event(struct log *log, enum log_level level, const char *event, const char *service,
+	  const struct log_field *fields)
+{
+	struct log_record r = { .level = level, .event = event, .service = service, .fields = fields };
+
+	if (log_wants(log, level))
+		put(log, &r);
+}
+
+/* The sum is told as text in either format: its fields are not kept, only how it read. */
+static void
+tell(struct log *log, struct sum *s, int64_t now)
+{
+	if (s->repeated)
+		log_event(log, s->level, "repeated", NULL,
+			  LOG_FIELDS(LOG_I("count", s->repeated), LOG_I("ms", now - s->since_ms),
+				     LOG_S("line", s->body.s)));
+	s->repeated = 0;
+}
+
+void
+log_event_summed(struct log *log, enum log_level level, const char *event, const char *service,
+		 const struct log_field *fields)
+{
+	struct sum *oldest;
+	struct text body = { 0 };
+	int64_t now;
+
+	if (!log_wants(log, level))
+		return;
+	now = clock_monotonic_ms();
+	oldest = &log->sums[0];
+	format_text(&body, event, service, fields);
+	for (struct sum *s = log->sums; s < log->sums + SUMS; s++) {
+		if (s->body.len && strcmp(s->body.s, body.s) == 0) {
+			if (now - s->since_ms < SUM_MS) {
+				s->repeated++;
+				text_clear(&body);
+				return;
+			}
+			oldest = s;
+			break;
+		}
+		if (s->since_ms < oldest->since_ms)
+			oldest = s;
+	}
+	tell(log, oldest, now);
+	text_clear(&oldest->body);
+	oldest->body = body;
+	oldest->level = level;
+	oldest->since_ms = now;
+	log_event(log, level, event, service, fields);
+}
+
+int64_t
+log_tell_sums(struct log *log, bool all)
+{
+	int64_t now = 0, next = -1;
+
+	if (!log)
+		return -1;
+	for (struct sum *s = log->sums; s < log->sums + SUMS; s++) {
+		int64_t left;
+
+		if (!s->repeated)
+			continue;
+		if (!now)
+			now = clock_monotonic_ms();
+		left = s->since_ms + SUM_MS - now;
+		if (all || left <= 0) {
+			tell(log, s, now);
+			s->since_ms = now;
+			left = -1;
+		}
+		if (left > 0 && (next < 0 || left < next))
+			next = left;
+	}
+	return next;
+}

@@ -1,0 +1,651 @@
+#include "core/conf/load.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/conf/scan.h"
+#include "core/sys/fd.h"
+
+enum { FILE_MAX_BYTES = 16 << 20, INCLUDE_DEPTH = 16 };
+
+/* A key as it was written, before its default is known. */
+struct setting {
+	char *section, *key; /* section: NULL outside of blocks */
+	struct strlist values;
+	int *lines; /* one for each value */
+	bool append;
+	struct origin origin;
+};
+
+/* A block of the top level. */
+struct stanza {
+	enum { STANZA_SERVICE, STANZA_DEFAULTS, STANZA_LOG } kind;
+	char *title;
+	struct origin origin;
+	bool broken;
+	struct setting *settings;
+	size_t nsettings;
+	struct stanza *listeners;
+	size_t nlisteners;
+};
+
+struct loader {
+	struct config *config;
+	struct stanza *stanzas;
+	size_t nstanzas;
+	bool defaults_broken; /* no service can know what it would have inherited */
+	int depth;
+	struct strlist arguments; /* of the call that libconfuse reads just now */
+};
+
+/* libconfuse's callbacks have no argument of ours; a load is never interrupted by another. */
+static struct loader *current;
+
+static void load_file(struct loader *, const char *path, struct origin from);
+
+static void
+stanza_clear(struct stanza *s)
+{
+	for (size_t i = 0; i < s->nsettings; i++) {
+		free(s->settings[i].section);
+		free(s->settings[i].key);
+		free(s->settings[i].lines);
+		strlist_clear(&s->settings[i].values);
+	}
+	for (size_t i = 0; i < s->nlisteners; i++)
+		stanza_clear(&s->listeners[i]);
+	free(s->settings);
+	free(s->listeners);
+	free(s->title);
+}
+
+/* --- values: libconfuse reads them, guided by the outline --- */
+
+static void
+confuse_error(cfg_t *cfg, const char *fmt, va_list ap)
+{
+	char text[256];
+
+	(void)cfg;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	problem_add(&current->config->problems, (struct origin){ 0 }, NULL, NULL, "%s", text);
+}
+
+static int
+call_cb(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
+{
+	(void)cfg;
+	(void)opt;
+	for (int i = 0; i < argc; i++)
+		strlist_add(&current->arguments, argv[i]);
+	return 0;
+}
+
+/* libconfuse's option table for just what the block contains. Everything is read as a list of
+ * texts: the rows know better than libconfuse what a value means. */
+static cfg_opt_t *
+make_opts(const struct scan_item *items, size_t n)
+{
+	cfg_opt_t *opts = xcalloc(n + 1, sizeof(*opts));
+	size_t used = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct scan_item *it = &items[i];
+		bool seen = false;
+
+		for (size_t j = 0; j < used && !seen; j++)
+			seen = strcmp(opts[j].name, it->name) == 0;
+		if (seen)
+			continue;
+		if (it->type == SCAN_ASSIGN) {
+			cfg_opt_t o = CFG_STR_LIST(it->name, NULL, CFGF_NODEFAULT);
+
+			opts[used++] = o;
+		} else if (it->type == SCAN_CALL) {
+			cfg_opt_t o = CFG_FUNC(it->name, call_cb);
+
+			opts[used++] = o;
+		} else {
+			cfg_flag_t flags = it->title ? CFGF_MULTI | CFGF_TITLE | CFGF_NODEFAULT
+						     : CFGF_MULTI | CFGF_NODEFAULT;
+			cfg_opt_t o = CFG_SEC(it->name, make_opts(it->items, it->nitems), flags);
+
+			opts[used++] = o;
+		}
+	}
+	cfg_opt_t end = CFG_END();
+	opts[used] = end;
+	return opts;
+}
+
+static void
+free_opts(cfg_opt_t *opts)
+{
+	for (cfg_opt_t *o = opts; o->name; o++)
+		if (o->subopts)
+			free_opts(o->subopts);
+	free(opts);
+}
+
+static bool
+is_repeated(const struct scan_item *items, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (strcmp(items[j].name, items[i].name) == 0 &&
+		    (items[i].type == SCAN_ASSIGN ? !items[i].append : true))
+			return true;
+	return false;
+}
+
+static struct setting *
+find_setting(struct stanza *s, const char *section, const char *key)
+{
+	for (size_t i = 0; i < s->nsettings; i++) {
+		struct setting *t = &s->settings[i];
+
+		if (strcmp(t->key, key) == 0 &&
+		    (section ? t->section && strcmp(t->section, section) == 0 : !t->section))
+			return t;
+	}
+	return NULL;
+}
+
+/* What libconfuse has read for one assignment. A list that is set and then added to was merged by
+ * libconfuse, so its lines are merged as well. */
+static void
+take_setting(struct stanza *s, const char *section, const struct scan_item *it, cfg_t *cfg)
+{
+	cfg_opt_t *opt = cfg_getopt(cfg, it->name);
+	struct setting *t = find_setting(s, section, it->name);
+	unsigned n = opt ? cfg_opt_size(opt) : 0;
+
+	if (!t) {
+		s->settings = xrealloc(s->settings, (s->nsettings + 1) * sizeof(*s->settings));
+		t = &s->settings[s->nsettings++];
+		*t = (struct setting){
+			.section = section ? xstrdup(section) : NULL,
+			.key = xstrdup(it->name),
+			.append = it->append,
+			.origin = { s->origin.file, it->line },
+		};
+		for (unsigned i = 0; i < n; i++)
+			strlist_add(&t->values, cfg_opt_getnstr(opt, i));
+		t->lines = xcalloc(n, sizeof(*t->lines));
+		for (unsigned i = 0; i < n; i++)
+			t->lines[i] = i < it->nvalues ? it->value_lines[i] : it->line;
+		return;
+	}
+	for (size_t i = 0; i < it->nvalues && it->nvalues <= t->values.n; i++)
+		t->lines[t->values.n - it->nvalues + i] = it->value_lines[i];
+}
+
+static void
+duplicate(struct loader *ld, struct stanza *s, const char *service, const struct scan_item *it)
+{
+	problem_add(&ld->config->problems, (struct origin){ s->origin.file, it->line }, service, it->name,
+		    "stands here a second time");
+	s->broken = true;
+}
+
+static void
+take_items(struct loader *ld, struct stanza *s, const char *section, const struct scan_item *items,
+	   size_t n, cfg_t *cfg, const char *service)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct scan_item *it = &items[i];
+		size_t nth = 0;
+
+		if (it->type == SCAN_ASSIGN) {
+			if (is_repeated(items, i))
+				duplicate(ld, s, service, it);
+			else
+				take_setting(s, section, it, cfg);
+			continue;
+		}
+		for (size_t j = 0; j < i; j++)
+			nth += strcmp(items[j].name, it->name) == 0;
+		if (it->type == SCAN_BLOCK && !section && !it->title &&
+		    strcmp(it->name, "listener") == 0 && s->kind == STANZA_SERVICE) {
+			struct stanza *l;
+
+			s->listeners = xrealloc(s->listeners, (s->nlisteners + 1) * sizeof(*s->listeners));
+			l = &s->listeners[s->nlisteners++];
+			*l = (struct stanza){ .origin = { s->origin.file, it->line } };
+			take_items(ld, l, NULL, it->items, it->nitems,
+				   cfg_getnsec(cfg, it->name, (unsigned)nth), service);
+			s->broken |= l->broken;
+		} else if (it->type == SCAN_BLOCK && !section && !it->title) {
+			if (nth)
+				duplicate(ld, s, service, it);
+			else
+				take_items(ld, s, it->name, it->items, it->nitems,
+					   cfg_getnsec(cfg, it->name, 0), service);
+		} else {
+			problem_add(&ld->config->problems, (struct origin){ s->origin.file, it->line },
+				    service, it->name, "has no place here");
+			s->broken = true;
+		}
+	}
+}
+
+/* --- files --- */
+
+static void
+include_one(struct loader *ld, const char *pattern, struct origin from)
+{
+	const char *slash = strrchr(from.file, '/');
+	char *path;
+	glob_t g;
+	int r;
+
+	if (*pattern == '/' || !slash)
+		path = xstrdup(pattern);
+	else
+		path = xasprintf("%.*s/%s", (int)(slash - from.file), from.file, pattern);
+	r = glob(path, GLOB_NOSORT, NULL, &g);
+	if (r == GLOB_NOMATCH && !strpbrk(path, "*?["))
+		problem_add(&ld->config->problems, from, NULL, "include", "%s does not exist", path);
+	else if (r && r != GLOB_NOMATCH)
+		problem_add(&ld->config->problems, from, NULL, "include", "cannot read %s", path);
+	if (r == 0) {
+		struct strlist found = { 0 };
+
+		for (size_t i = 0; i < g.gl_pathc; i++) {
+			const char *name = strrchr(g.gl_pathv[i], '/');
+			size_t len = strlen(g.gl_pathv[i]);
+			size_t at = found.n;
+
+			name = name ? name + 1 : g.gl_pathv[i];
+			if (*name == '.' || g.gl_pathv[i][len - 1] == '~')
+				continue;
+			/* By bytes, so that the order does not depend on the language of the day. */
+			strlist_add(&found, g.gl_pathv[i]);
+			for (; at > 0 && strcmp(found.items[at - 1], found.items[at]) > 0; at--) {
+				char *s = found.items[at];
+
+				found.items[at] = found.items[at - 1];
+				found.items[at - 1] = s;
+			}
+		}
+		for (size_t i = 0; i < found.n; i++)
+			load_file(ld, found.items[i], from);
+		strlist_clear(&found);
+		globfree(&g);
+	}
+	free(path);
+}
+
+static const char *const top_words[] = { "service", "defaults", "log", "include", NULL };
+
+static void
+unknown_top_word(struct loader *ld, const struct scan_item *it, const char *file)
+{
+	const char *near = text_nearest(it->name, top_words);
+
+	problem_add(&ld->config->problems, (struct origin){ file, it->line }, NULL, it->name,
+		    "unknown%s%s%s", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	/* A misspelt defaults block may have held an access list. */
+	if (it->type == SCAN_BLOCK && !it->title)
+		ld->defaults_broken = true;
+}
+
+static cfg_t *
+read_values(struct loader *ld, const struct scan_item *it, cfg_opt_t **opts)
+{
+	cfg_t *cfg;
+
+	*opts = make_opts(it, 1);
+	current = ld;
+	strlist_clear(&ld->arguments);
+	cfg = cfg_init(*opts, CFGF_NONE);
+	if (!cfg)
+		return NULL;
+	cfg_set_error_function(cfg, confuse_error);
+	if (cfg_parse_buf(cfg, it->text) != CFG_SUCCESS) {
+		cfg_free(cfg);
+		return NULL;
+	}
+	return cfg;
+}
+
+static void
+take_block(struct loader *ld, const struct scan_item *it, const char *file, cfg_t *cfg)
+{
+	struct origin origin = { file, it->line };
+	struct stanza s = { .origin = origin, .broken = it->broken || !cfg };
+	cfg_t *sec = cfg ? cfg_getnsec(cfg, it->name, 0) : NULL;
+
+	if (strcmp(it->name, "service") == 0)
+		s.kind = STANZA_SERVICE;
+	else
+		s.kind = strcmp(it->name, "log") == 0 ? STANZA_LOG : STANZA_DEFAULTS;
+	if (s.kind == STANZA_SERVICE && !it->title) {
+		problem_add(&ld->config->problems, origin, NULL, "service", "expected a name: service \"NAME\" {");
+		return;
+	}
+	if (s.kind != STANZA_SERVICE && it->title) {
+		problem_add(&ld->config->problems, origin, NULL, it->name, "takes no name");
+		s.broken = true;
+	}
+	if (it->title)
+		s.title = xstrdup(it->title);
+	/* A block `log { … }` of the top level is the section "log" of the global rows. */
+	if (sec)
+		take_items(ld, &s, s.kind == STANZA_LOG ? "log" : NULL, it->items, it->nitems, sec, s.title);
+	ld->stanzas = xrealloc(ld->stanzas, (ld->nstanzas + 1) * sizeof(*ld->stanzas));
+	ld->stanzas[ld->nstanzas++] = s;
+}
+
+static void
+take_item(struct loader *ld, const struct scan_item *it, const char *file)
+{
+	const char *word = NULL;
+	bool is_include = strcmp(it->name, "include") == 0;
+	cfg_opt_t *opts;
+	cfg_t *cfg;
+
+	for (const char *const *w = top_words; *w && !word; w++)
+		word = strcmp(*w, it->name) == 0 ? *w : NULL;
+	if (!word || is_include != (it->type == SCAN_CALL) ||
+	    (!is_include && it->type != SCAN_BLOCK)) {
+		unknown_top_word(ld, it, file);
+		return;
+	}
+	if (!it->text) {
+		take_block(ld, it, file, NULL);
+		return;
+	}
+	cfg = read_values(ld, it, &opts);
+	if (is_include) {
+		struct strlist args = ld->arguments;
+
+		ld->arguments = (struct strlist){ 0 };
+		for (size_t i = 0; i < args.n; i++)
+			include_one(ld, args.items[i], (struct origin){ file, it->line });
+		strlist_clear(&args);
+	} else {
+		take_block(ld, it, file, cfg);
+	}
+	if (cfg)
+		cfg_free(cfg);
+	free_opts(opts);
+}
+
+static bool
+was_read(const struct loader *ld, const char *path)
+{
+	for (size_t i = 0; i < ld->config->files.n; i++)
+		if (strcmp(ld->config->files.items[i], path) == 0)
+			return true;
+	return false;
+}
+
+static void
+load_file(struct loader *ld, const char *path, struct origin from)
+{
+	struct problems *problems = &ld->config->problems;
+	struct error err;
+	struct scan scan;
+	const char *file;
+	char *text;
+	size_t len;
+
+	if (ld->depth >= INCLUDE_DEPTH || was_read(ld, path)) {
+		problem_add(problems, from, NULL, "include", "%s is included %s", path,
+			    ld->depth >= INCLUDE_DEPTH ? "too deeply" : "a second time");
+		return;
+	}
+	strlist_add(&ld->config->files, path);
+	file = ld->config->files.items[ld->config->files.n - 1];
+	if (fd_read_file(path, FILE_MAX_BYTES, &text, &len, &err) < 0) {
+		if (from.file)
+			problem_add(problems, from, NULL, "include", "%s", err.text);
+		else
+			problem_add(problems, (struct origin){ file, 0 }, NULL, NULL, "%s", strerror(err.errnum));
+		ld->config->unreadable |= !from.file;
+		return;
+	}
+	ld->depth++;
+	scan_text(&scan, file, text, len, problems);
+	for (size_t i = 0; i < scan.nitems; i++)
+		take_item(ld, &scan.items[i], file);
+	ld->depth--;
+	scan_clear(&scan);
+	free(text);
+}
+
+/* --- rows --- */
+
+static struct origin
+value_origin(const struct setting *t, size_t i)
+{
+	return (struct origin){ t->origin.file, i < t->values.n ? t->lines[i] : t->origin.line };
+}
+
+/* Applies one setting to `base`; -1 if it is wrong, which has been told then. */
+static int
+apply(struct loader *ld, const struct option *rows, void *base, const struct setting *t,
+      const char *service, bool in_defaults)
+{
+	struct problems *problems = &ld->config->problems;
+	const struct option *o = option_find(rows, t->section, t->key);
+	struct error err;
+	char *name = t->section ? xasprintf("%s.%s", t->section, t->key) : xstrdup(t->key);
+	size_t bad;
+	int r = -1;
+
+	if (!o) {
+		const char *near = option_nearest(rows, t->section, t->key);
+
+		problem_add(problems, t->origin, service, name, "unknown key%s%s%s",
+			    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	} else if (in_defaults && !(o->flags & OPTION_DEFAULTS)) {
+		problem_add(problems, t->origin, service, name, "is a matter of each service: it has no place in defaults");
+	} else if (option_set(o, base, t->values.items, t->values.n, t->append, &bad, &err) < 0) {
+		problem_add(problems, value_origin(t, bad), service, name, "%s%s%s%s",
+			    t->values.n && o->type != OPT_LIST ? "\"" : "",
+			    t->values.n && o->type != OPT_LIST ? t->values.items[bad] : "",
+			    t->values.n && o->type != OPT_LIST ? "\": " : "", err.text);
+	} else {
+		r = 0;
+	}
+	free(name);
+	return r;
+}
+
+static void
+apply_to_service(struct loader *ld, struct service_conf *sc, const struct stanza *s, const char *service)
+{
+	if (s->broken)
+		sc->refused = true;
+	for (size_t i = 0; i < s->nsettings; i++) {
+		const struct setting *t = &s->settings[i];
+		const struct option *o = option_find(service_rows, t->section, t->key);
+
+		if (apply(ld, service_rows, sc, t, service, !service) < 0)
+			sc->refused = true;
+		else
+			sc->origins[o - service_rows] = t->origin;
+	}
+}
+
+static void
+add_listener(struct loader *ld, struct service_conf *sc, const struct stanza *s)
+{
+	struct listener_conf *l;
+
+	sc->listeners = xrealloc(sc->listeners, (sc->nlisteners + 1) * sizeof(*sc->listeners));
+	l = &sc->listeners[sc->nlisteners++];
+	*l = (struct listener_conf){ .origin = s->origin };
+	options_default(listener_rows, l);
+	for (size_t i = 0; i < s->nsettings; i++)
+		if (apply(ld, listener_rows, l, &s->settings[i], sc->name, false) < 0)
+			sc->refused = true;
+}
+
+static bool
+is_good_name(const char *s)
+{
+	if (!*s || strlen(s) > 64)
+		return false;
+	for (; *s; s++)
+		if ((unsigned char)*s <= ' ' || (unsigned char)*s >= 0x7f || strchr(":\"\\=", *s))
+			return false;
+	return true;
+}
+
+static void
+add_service(struct loader *ld, const struct stanza *s, const struct service_conf *defaults)
+{
+	struct config *c = ld->config;
+	struct service_conf *sc;
+
+	for (size_t i = 0; i < c->nservices; i++) {
+		if (strcmp(c->services[i].name, s->title) == 0) {
+			problem_add(&c->problems, s->origin, s->title, NULL, "is already defined at %s:%d",
+				    c->services[i].origin.file, c->services[i].origin.line);
+			return;
+		}
+	}
+	c->services = xrealloc(c->services, (c->nservices + 1) * sizeof(*c->services));
+	sc = &c->services[c->nservices++];
+	service_conf_copy(sc, defaults);
+	sc->name = xstrdup(s->title);
+	sc->origin = s->origin;
+	if (!is_good_name(s->title)) {
+		problem_add(&c->problems, s->origin, s->title, NULL,
+			    "a name has 1 to 64 printable characters without blanks and : \" \\ =");
+		sc->refused = true;
+	}
+	if (ld->defaults_broken) {
+		problem_add(&c->problems, s->origin, s->title, NULL,
+			    "is refused, because the defaults it would inherit are not right");
+		sc->refused = true;
+	}
+	apply_to_service(ld, sc, s, s->title);
+	for (size_t i = 0; i < s->nlisteners; i++)
+		add_listener(ld, sc, &s->listeners[i]);
+}
+
+/* Whatever the order of the files: first all defaults, then the services. */
+static void
+assemble(struct loader *ld)
+{
+	struct config *c = ld->config;
+	struct service_conf defaults;
+
+	service_conf_init(&defaults);
+	c->global.log.format = c->global.log.level = -1;
+	for (size_t i = 0; i < ld->nstanzas; i++) {
+		const struct stanza *s = &ld->stanzas[i];
+
+		if (s->kind == STANZA_DEFAULTS)
+			apply_to_service(ld, &defaults, s, NULL);
+		for (size_t j = 0; s->kind == STANZA_LOG && j < s->nsettings; j++)
+			apply(ld, global_rows, &c->global, &s->settings[j], NULL, false);
+	}
+	ld->defaults_broken |= defaults.refused;
+	for (size_t i = 0; i < ld->nstanzas; i++)
+		if (ld->stanzas[i].kind == STANZA_SERVICE)
+			add_service(ld, &ld->stanzas[i], &defaults);
+	service_conf_clear(&defaults);
+}
+
+struct config *
+config_load(const char *path)
+{
+	struct config *c = xcalloc(1, sizeof(*c));
+	struct loader ld = { .config = c };
+
+	c->references = 1;
+	load_file(&ld, path, (struct origin){ 0 });
+	assemble(&ld);
+	for (size_t i = 0; i < ld.nstanzas; i++)
+		stanza_clear(&ld.stanzas[i]);
+	free(ld.stanzas);
+	strlist_clear(&ld.arguments);
+	return c;
+}
+
+struct config *
+config_ref(struct config *c)
+{
+	c->references++;
+	return c;
+}
+
+void
+config_unref(struct config *c)
+{
+	if (!c || --c->references > 0)
+		return;
+	for (size_t i = 0; i < c->nservices; i++)
+		service_conf_clear(&c->services[i]);
+	free(c->services);
+	options_clear(global_rows, &c->global);
+	problems_clear(&c->problems);
+	strlist_clear(&c->files);
+	free(c);
+}
+
+/* --- dump --- */
+
+/* The values that are not the default's, sections as blocks. */
+static void
+dump_rows(const struct option *rows, const void *base, const void *defaults, const char *indent,
+	  struct text *t)
+{
+	const char *section = NULL;
+
+	for (const struct option *o = rows; o->name; o++) {
+		struct text value = { 0 };
+
+		if (!option_equal(o, base, defaults) && option_print(o, base, &value)) {
+			if (section && (!o->section || strcmp(section, o->section) != 0)) {
+				text_printf(t, "%s}\n", indent);
+				section = NULL;
+			}
+			if (o->section && !section) {
+				section = o->section;
+				text_printf(t, "%s%s {\n", indent, section);
+			}
+			text_printf(t, "%s%s%s = %s\n", indent, section ? "\t" : "", o->name, value.s);
+		}
+		text_clear(&value);
+	}
+	if (section)
+		text_printf(t, "%s}\n", indent);
+}
+
+void
+config_dump(const struct config *c, struct text *t)
+{
+	const struct global_conf no_global = { .log = { .format = -1, .level = -1 } };
+	struct service_conf defaults;
+	struct listener_conf no_listener = { 0 };
+
+	service_conf_init(&defaults);
+	options_default(listener_rows, &no_listener);
+	dump_rows(global_rows, &c->global, &no_global, "", t);
+	for (size_t i = 0; i < c->nservices; i++) {
+		const struct service_conf *sc = &c->services[i];
+
+		if (sc->refused)
+			continue;
+		text_printf(t, "%sservice ", t->len ? "\n" : "");
+		option_quote(t, sc->name);
+		text_puts(t, " {\n");
+		for (size_t j = 0; j < sc->nlisteners; j++) {
+			text_puts(t, "\tlistener {\n");
+			dump_rows(listener_rows, &sc->listeners[j], &no_listener, "\t\t", t);
+			text_puts(t, "\t}\n");
+		}
+		dump_rows(service_rows, sc, &defaults, "\t", t);
+		text_puts(t, "}\n");
+	}
+	service_conf_clear(&defaults);
+}

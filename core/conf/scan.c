@@ -1,0 +1,409 @@
+#include "core/conf/scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum token { T_END, T_WORD, T_ASSIGN, T_APPEND, T_OPEN, T_CLOSE, T_LPAREN, T_RPAREN, T_COMMA, T_BAD };
+
+struct lexer {
+	const char *file;
+	const char *p, *end;
+	int line;
+	struct text clean; /* what libconfuse will read: no comments, no variables */
+	size_t token_at;   /* where the last token starts in `clean` */
+	int token_line;
+	struct text word; /* the last T_WORD, unescaped as far as names need it */
+	bool quoted;
+	bool peeked;
+	enum token next;
+	struct problems *problems;
+};
+
+static int
+syntax_error(struct lexer *x, int line, const char *text)
+{
+	problem_add(x->problems, (struct origin){ x->file, line }, NULL, NULL, "%s", text);
+	return -1;
+}
+
+static bool
+starts(const struct lexer *x, const char *s)
+{
+	size_t len = strlen(s);
+
+	return (size_t)(x->end - x->p) >= len && memcmp(x->p, s, len) == 0;
+}
+
+/* Blanks and comments. libconfuse 3.3 loses count of lines after comments, so it gets none. */
+static bool
+skip_blanks(struct lexer *x)
+{
+	int line = x->line;
+
+	while (x->p < x->end) {
+		if (*x->p == '\n') {
+			x->line++;
+			text_add(&x->clean, x->p++, 1);
+		} else if (*x->p == ' ' || *x->p == '\t' || *x->p == '\r' || *x->p == '\f' || *x->p == '\v') {
+			text_add(&x->clean, " ", 1);
+			x->p++;
+		} else if (*x->p == '#' || starts(x, "//")) {
+			while (x->p < x->end && *x->p != '\n')
+				x->p++;
+		} else if (starts(x, "/*")) {
+			line = x->line;
+			for (x->p += 2; x->p < x->end && !starts(x, "*/"); x->p++)
+				x->line += *x->p == '\n';
+			if (x->p >= x->end)
+				return syntax_error(x, line, "the comment that begins here never ends"), false;
+			x->p += 2;
+			text_add(&x->clean, " ", 1);
+		} else {
+			break;
+		}
+	}
+	return true;
+}
+
+/* Copies a quoted string. "${NAME}" would be replaced from the daemon's environment: the same file
+ * must mean the same everywhere, so the dollar is escaped. */
+static enum token
+lex_quoted(struct lexer *x)
+{
+	char quote = *x->p;
+	int line = x->line;
+
+	x->quoted = true;
+	text_add(&x->clean, x->p++, 1);
+	while (x->p < x->end && *x->p != quote) {
+		if (*x->p == '\n')
+			x->line++;
+		if (*x->p == '\0')
+			return syntax_error(x, x->line, "a NUL byte has no place in a configuration"), T_BAD;
+		if (*x->p == '\\' && x->p + 1 < x->end) {
+			x->line += x->p[1] == '\n';
+			text_add(&x->clean, x->p, 2);
+			text_add(&x->word, x->p + 1, 1);
+			x->p += 2;
+			continue;
+		}
+		if (quote == '"' && starts(x, "${"))
+			text_add(&x->clean, "\\", 1);
+		text_add(&x->clean, x->p, 1);
+		text_add(&x->word, x->p++, 1);
+	}
+	if (x->p >= x->end)
+		return syntax_error(x, line, "the text that begins here has no closing quote"), T_BAD;
+	text_add(&x->clean, x->p++, 1);
+	return T_WORD;
+}
+
+static bool
+is_word_char(const struct lexer *x)
+{
+	return !strchr(" \t\r\n\f\v#\"'={}()+,", *x->p) && *x->p != '\0' && !starts(x, "//") &&
+	       !starts(x, "/*");
+}
+
+static enum token
+lex_word(struct lexer *x)
+{
+	x->quoted = false;
+	while (x->p < x->end && is_word_char(x)) {
+		text_add(&x->clean, x->p, 1);
+		text_add(&x->word, x->p++, 1);
+	}
+	if (x->word.len == 0)
+		return syntax_error(x, x->line, *x->p ? "unexpected character" : "a NUL byte has no place in a configuration"), T_BAD;
+	if (x->p < x->end && *x->p == '{' && x->word.s[x->word.len - 1] == '$')
+		return syntax_error(x, x->line, "variables are not replaced: put the text in quotes"), T_BAD;
+	return T_WORD;
+}
+
+static enum token
+lex(struct lexer *x)
+{
+	static const struct {
+		char c;
+		enum token t;
+	} marks[] = { { '=', T_ASSIGN }, { '{', T_OPEN },   { '}', T_CLOSE },
+		      { '(', T_LPAREN }, { ')', T_RPAREN }, { ',', T_COMMA } };
+
+	if (x->peeked) {
+		x->peeked = false;
+		return x->next;
+	}
+	if (!skip_blanks(x))
+		return T_BAD;
+	x->token_at = x->clean.len;
+	x->token_line = x->line;
+	x->word.len = 0;
+	text_add(&x->word, "", 0);
+	if (x->p >= x->end)
+		return T_END;
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		if (*x->p == marks[i].c) {
+			text_add(&x->clean, x->p++, 1);
+			return marks[i].t;
+		}
+	}
+	if (starts(x, "+=")) {
+		text_add(&x->clean, "+=", 2);
+		x->p += 2;
+		return T_APPEND;
+	}
+	if (*x->p == '"' || *x->p == '\'')
+		return lex_quoted(x);
+	return lex_word(x);
+}
+
+static enum token
+peek(struct lexer *x)
+{
+	if (!x->peeked) {
+		x->next = lex(x);
+		x->peeked = true;
+	}
+	return x->next;
+}
+
+static void
+item_clear(struct scan_item *it)
+{
+	for (size_t i = 0; i < it->nitems; i++)
+		item_clear(&it->items[i]);
+	free(it->items);
+	free(it->name);
+	free(it->title);
+	free(it->value_lines);
+	free(it->text);
+}
+
+static void
+add_value_line(struct scan_item *it, int line)
+{
+	it->value_lines = xrealloc(it->value_lines, (it->nvalues + 1) * sizeof(*it->value_lines));
+	it->value_lines[it->nvalues++] = line;
+}
+
+static int
+scan_values(struct lexer *x, struct scan_item *it)
+{
+	enum token t = lex(x);
+
+	if (t == T_BAD)
+		return -1;
+	if (t == T_WORD) {
+		add_value_line(it, x->token_line);
+		return 0;
+	}
+	if (t != T_OPEN)
+		return syntax_error(x, x->token_line, "expected a value, or a list in { }, behind the =");
+	if (peek(x) == T_CLOSE) {
+		lex(x);
+		return 0;
+	}
+	for (;;) {
+		t = lex(x);
+		if (t == T_BAD)
+			return -1;
+		if (t != T_WORD)
+			return syntax_error(x, x->token_line, "expected a value in the list");
+		add_value_line(it, x->token_line);
+		t = lex(x);
+		if (t == T_BAD)
+			return -1;
+		if (t == T_CLOSE)
+			return 0;
+		if (t != T_COMMA)
+			return syntax_error(x, x->token_line, "expected , or } in the list");
+		if (peek(x) == T_CLOSE) { /* a comma behind the last one is fine */
+			lex(x);
+			return 0;
+		}
+	}
+}
+
+static int scan_block(struct lexer *, struct scan_item *);
+
+/* The rest of a statement, behind its name. */
+static int
+scan_statement(struct lexer *x, struct scan_item *it)
+{
+	enum token t = lex(x);
+
+	switch (t) {
+	case T_ASSIGN:
+	case T_APPEND:
+		it->type = SCAN_ASSIGN;
+		it->append = t == T_APPEND;
+		return scan_values(x, it);
+	case T_WORD:
+		it->title = xstrdup(x->word.s);
+		t = lex(x);
+		if (t != T_OPEN)
+			return t == T_BAD ? -1 : syntax_error(x, x->token_line, "expected { behind the name");
+		/* fallthrough */
+	case T_OPEN:
+		it->type = SCAN_BLOCK;
+		return scan_block(x, it);
+	case T_LPAREN:
+		it->type = SCAN_CALL;
+		do {
+			t = lex(x);
+			if (t != T_WORD)
+				return t == T_BAD ? -1 : syntax_error(x, x->token_line, "expected a text in ( )");
+			add_value_line(it, x->token_line);
+			t = lex(x);
+		} while (t == T_COMMA);
+		if (t != T_RPAREN)
+			return t == T_BAD ? -1 : syntax_error(x, x->token_line, "expected ) here");
+		return 0;
+	case T_BAD:
+		return -1;
+	default:
+		return syntax_error(x, x->token_line, "expected =, += or { behind the name");
+	}
+}
+
+/* Whether a block of the top level begins here although one is still open: its } is missing. */
+static bool
+looks_like_next_block(const struct lexer *x, const char *name)
+{
+	const char *p = x->p;
+
+	if (strcmp(name, "service") != 0 && strcmp(name, "defaults") != 0)
+		return false;
+	while (p < x->end && (*p == ' ' || *p == '\t'))
+		p++;
+	return p < x->end && *p != '=' && *p != '+';
+}
+
+static int
+scan_block(struct lexer *x, struct scan_item *block)
+{
+	for (;;) {
+		enum token t = lex(x);
+		struct scan_item it = { .line = x->token_line };
+
+		if (t == T_BAD)
+			return -1;
+		if (t == T_CLOSE)
+			return 0;
+		if (t == T_END)
+			return syntax_error(x, block->line, "the block that begins here has no closing }");
+		if (t != T_WORD || x->quoted)
+			return syntax_error(x, x->token_line, "expected the name of a key, or }");
+		if (looks_like_next_block(x, x->word.s)) {
+			syntax_error(x, block->line, "the block that begins here has no closing }");
+			x->next = T_WORD;
+			x->peeked = true;
+			block->broken = true;
+			return 1; /* what follows belongs to the level above */
+		}
+		it.name = xstrdup(x->word.s);
+		switch (scan_statement(x, &it)) {
+		case 0:
+			break;
+		case 1:
+			item_clear(&it);
+			block->broken = true;
+			return 1;
+		default:
+			item_clear(&it);
+			return -1;
+		}
+		block->items = xrealloc(block->items, (block->nitems + 1) * sizeof(*block->items));
+		block->items[block->nitems++] = it;
+	}
+}
+
+/* After a syntax error: on to the end of the statement of the top level, by counting braces. */
+static void
+resynchronise(struct lexer *x)
+{
+	/* The error may be inside or outside of braces; a line that begins with a closing brace, or
+	 * with a word and no blank in front, is where people end and begin blocks. */
+	x->peeked = false;
+	while (x->p < x->end) {
+		const char *nl = memchr(x->p, '\n', (size_t)(x->end - x->p));
+
+		if (!nl) {
+			x->p = x->end;
+			return;
+		}
+		x->p = nl + 1;
+		x->line++;
+		text_add(&x->clean, "\n", 1);
+		if (x->p < x->end && *x->p == '}') {
+			x->p++;
+			return;
+		}
+		if (starts(x, "service ") || starts(x, "service\t") || starts(x, "defaults") ||
+		    starts(x, "include") || starts(x, "log "))
+			return;
+	}
+}
+
+static void
+add_item(struct scan *s, struct scan_item *it)
+{
+	s->items = xrealloc(s->items, (s->nitems + 1) * sizeof(*s->items));
+	s->items[s->nitems++] = *it;
+}
+
+void
+scan_text(struct scan *s, const char *file, const char *text, size_t len, struct problems *problems)
+{
+	struct lexer x = { .file = file, .p = text, .end = text + len, .line = 1, .problems = problems };
+
+	*s = (struct scan){ 0 };
+	for (;;) {
+		enum token t = lex(&x);
+		struct scan_item it = { .line = x.token_line };
+		size_t from = x.token_at;
+		int r;
+
+		if (t == T_END)
+			break;
+		if (t != T_WORD || x.quoted) {
+			if (t != T_BAD)
+				syntax_error(&x, x.token_line, "expected service, defaults, log or include");
+			resynchronise(&x);
+			continue;
+		}
+		it.name = xstrdup(x.word.s);
+		r = scan_statement(&x, &it);
+		if (r < 0) {
+			/* What was read of a block still says whose block it is. */
+			if (it.type == SCAN_BLOCK) {
+				it.broken = true;
+				add_item(s, &it);
+			} else {
+				item_clear(&it);
+			}
+			resynchronise(&x);
+			continue;
+		}
+		if (r == 0) {
+			size_t to = x.peeked ? x.token_at : x.clean.len;
+
+			it.text = xstrdup("");
+			it.text = xrealloc(it.text, to - from + 1);
+			memcpy(it.text, x.clean.s + from, to - from);
+			it.text[to - from] = '\0';
+		}
+		add_item(s, &it);
+	}
+	text_clear(&x.clean);
+	text_clear(&x.word);
+}
+
+void
+scan_clear(struct scan *s)
+{
+	for (size_t i = 0; i < s->nitems; i++)
+		item_clear(&s->items[i]);
+	free(s->items);
+	*s = (struct scan){ 0 };
+}

@@ -1,0 +1,366 @@
+#include "core/conf/schema.h"
+
+#include <netdb.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "core/base/log.h"
+#include "core/sys/addr.h"
+#include "core/sys/sink.h"
+
+#define IN(type, member) .offset = offsetof(struct type, member), .width = sizeof(((struct type *)0)->member)
+#define AT(member) IN(service_conf, member)
+
+static const char *const bind_words[] = { "all", "first", NULL };
+static const char *const listen_error_words[] = { "skip", "retry", "exit", NULL };
+static const char *const close_words[] = { "drain", "leave", NULL };
+static const char *const full_words[] = { "wait", "refuse", NULL };
+static const char *const family_words[] = { "unspec", "inet", "inet6", NULL };
+static const char *const socktype_words[] = { "stream", "dgram", "seqpacket", NULL };
+
+static const char *const signal_words[] = { "TERM", "HUP",  "INT",  "QUIT", "KILL",
+					    "USR1", "USR2", "ABRT", NULL };
+static const int signal_numbers[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGUSR1, SIGUSR2, SIGABRT };
+
+const char *const schema_log_events[] = { "listen", "fail", "listen_error", "resolve_error", "start",
+					  "refuse", "hold", "release", "end", "exec_error", "stderr",
+					  NULL };
+
+static const struct {
+	const char *word;
+	int flag;
+} ai_flags[] = {
+	{ "passive", AI_PASSIVE },	   { "numerichost", AI_NUMERICHOST },
+	{ "numericserv", AI_NUMERICSERV }, { "addrconfig", AI_ADDRCONFIG },
+	{ "v4mapped", AI_V4MAPPED },	   { "all", AI_ALL },
+	{ "canonname", AI_CANONNAME },
+};
+
+const int schema_limit_resources[LIMITS] = {
+	RLIMIT_AS,    RLIMIT_CORE,    RLIMIT_CPU,   RLIMIT_DATA,  RLIMIT_NOFILE,
+	RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_NPROC, RLIMIT_STACK,
+};
+
+static int
+check_address(const char *s, struct error *err)
+{
+	struct addr_spec spec;
+
+	return addr_spec_parse(s, &spec, err);
+}
+
+static int
+check_path(const char *s, struct error *err)
+{
+	return *s == '/' ? 0 : error_set(err, 0, "expected an absolute path");
+}
+
+static int
+check_assignment(const char *s, struct error *err)
+{
+	const char *eq = strchr(s, '=');
+
+	return eq && eq != s ? 0 : error_set(err, 0, "expected NAME=VALUE, not \"%s\"", s);
+}
+
+static int
+check_variable(const char *s, struct error *err)
+{
+	return *s && !strchr(s, '=') ? 0 : error_set(err, 0, "expected the name of a variable, not \"%s\"", s);
+}
+
+static int
+check_stderr(const char *s, struct error *err)
+{
+	if (strcmp(s, "log") == 0 || strcmp(s, "socket") == 0 || strcmp(s, "null") == 0 ||
+	    (strncmp(s, "file:/", 6) == 0 && s[6]))
+		return 0;
+	return error_set(err, 0, "expected log, socket, null or file:/PATH");
+}
+
+static int
+check_not_empty(const char *s, struct error *err)
+{
+	return *s ? 0 : error_set(err, 0, "expected a name, not an empty text");
+}
+
+static int
+check_event(const char *s, struct error *err)
+{
+	for (const char *const *e = schema_log_events; *e; e++)
+		if (strcmp(*e, s) == 0)
+			return 0;
+	return error_set(err, 0, "no service event is called \"%s\"", s);
+}
+
+static int
+check_ai_flag(const char *s, struct error *err)
+{
+	for (size_t i = 0; i < sizeof(ai_flags) / sizeof(ai_flags[0]); i++)
+		if (strcmp(ai_flags[i].word, s) == 0)
+			return 0;
+	return error_set(err, 0,
+			 "expected passive, numerichost, numericserv, addrconfig, v4mapped, all or canonname, "
+			 "not \"%s\"",
+			 s);
+}
+
+#define D .flags = OPTION_DEFAULTS
+#define SOCK(n, t, hi, u, d) \
+	{ .name = #n, .type = (t), AT(sock.n), .min = 0, .max = (hi), .unit = (u), D, .doc = (d) }
+#define LIMIT(n, i, d) \
+	{ .name = #n, .section = "rlimit", .type = OPT_LIMIT, AT(limits[i]), D, .doc = (d) }
+
+const struct option service_rows[] = {
+	{ .name = "listen", .group = "Listening", .type = OPT_LIST, AT(listen), .check = check_address,
+	  .doc = "Addresses to listen on, as in ADDRESSES. Each entry is a listener of its own; a name "
+		 "gets a socket on every address it stands for." },
+	{ .name = "bind", .type = OPT_ENUM, AT(bind), .def = "all", .words = bind_words, D,
+	  .doc = "Whether a name is bound on all of its addresses or on the first that works." },
+	{ .name = "on_listen_error", .type = OPT_ENUM, AT(on_listen_error), .def = "skip",
+	  .words = listen_error_words, D,
+	  .doc = "What to do about addresses that cannot be listened on: go on without them, try them "
+		 "again every retry_interval, or, if a listener is left with none, end the daemon." },
+	{ .name = "retry_interval", .type = OPT_DURATION, AT(retry_interval), .def = "10s", .min = 100,
+	  .max = 86400000, D, .doc = "Time between two tries with on_listen_error = retry." },
+	{ .name = "queuesize", .type = OPT_INT, AT(queuesize), .def = "128", .unit = "connections", .min = 1,
+	  .max = 65535, D, .doc = "Connections that may wait to be accepted, for each socket." },
+	{ .name = "reuseaddr", .type = OPT_BOOL, AT(sock.reuseaddr), .def = "true", D,
+	  .doc = "Listen although old connections linger on the port (SO_REUSEADDR). For streams only: "
+		 "datagram sockets would share the port." },
+	{ .name = "reuseport", .type = OPT_BOOL, AT(sock.reuseport), D,
+	  .doc = "Share the port with other sockets that ask for it (SO_REUSEPORT)." },
+	{ .name = "v6only", .type = OPT_BOOL, AT(sock.v6only), .def = "true", D,
+	  .doc = "Keep IPv4 away from IPv6 sockets (IPV6_V6ONLY, always set one way or the other). If "
+		 "false, the IPv6 wildcard takes IPv4 clients as well and 0.0.0.0 is not bound." },
+	{ .name = "device", .type = OPT_STRING, AT(sock.device), D,
+	  .doc = "Only take traffic from this network interface (SO_BINDTODEVICE)." },
+	{ .name = "freebind", .type = OPT_BOOL, AT(sock.freebind), D,
+	  .doc = "Bind addresses that this machine does not have yet (IP_FREEBIND)." },
+	{ .name = "transparent", .type = OPT_BOOL, AT(sock.transparent), D,
+	  .doc = "Bind addresses of other machines, for transparent proxies (IP_TRANSPARENT)." },
+	{ .name = "keepalive", .type = OPT_BOOL, AT(sock.keepalive), D,
+	  .doc = "Probe idle connections (SO_KEEPALIVE)." },
+	SOCK(keepalive_idle, OPT_DURATION, 32767, NULL, "Idle time before the first probe (TCP_KEEPIDLE, whole seconds)."),
+	SOCK(keepalive_interval, OPT_DURATION, 32767, NULL, "Time between probes (TCP_KEEPINTVL, whole seconds)."),
+	SOCK(keepalive_count, OPT_INT, 127, "probes", "Unanswered probes before a connection is given up (TCP_KEEPCNT)."),
+	{ .name = "nodelay", .type = OPT_BOOL, AT(sock.nodelay), D,
+	  .doc = "Send small pieces at once (TCP_NODELAY)." },
+	SOCK(defer_accept, OPT_DURATION, 32767, NULL, "Accept a connection only once it has sent something, at most this much later (TCP_DEFER_ACCEPT, whole seconds)."),
+	SOCK(fastopen, OPT_INT, 65535, "connections", "Take data with the first packet, for this many connections at once (TCP_FASTOPEN)."),
+	SOCK(rcvbuf, OPT_SIZE, INT32_MAX / 2, "bytes", "Receive buffer (SO_RCVBUF)."),
+	SOCK(sndbuf, OPT_SIZE, INT32_MAX / 2, "bytes", "Send buffer (SO_SNDBUF)."),
+	SOCK(tos, OPT_INT, 255, NULL, "Type of service or traffic class (IP_TOS, IPV6_TCLASS)."),
+	SOCK(mark, OPT_INT, INT32_MAX, NULL, "Firewall mark (SO_MARK)."),
+	SOCK(priority, OPT_INT, 6, NULL, "Queueing priority (SO_PRIORITY)."),
+	{ .name = "congestion", .type = OPT_STRING, AT(sock.congestion), D,
+	  .doc = "Congestion control, by its name in the kernel (TCP_CONGESTION)." },
+	{ .name = "mode", .type = OPT_OCTAL, AT(mode), .max = 0777, D,
+	  .doc = "Permissions of the file of a unix socket; the umask decides if not given." },
+	{ .name = "owner", .type = OPT_STRING, AT(owner), D, .doc = "Owner of the file of a unix socket." },
+	{ .name = "group_owner", .type = OPT_STRING, AT(group_owner), D,
+	  .doc = "Group of the file of a unix socket." },
+
+	{ .name = "handler", .group = "Running", .type = OPT_STRING, AT(handler), .def = "exec",
+	  .doc = "What serves a connection: exec starts a program; echo, discard, chargen, daytime and "
+		 "time are built in." },
+	{ .name = "exec", .type = OPT_LIST, AT(exec),
+	  .doc = "The program and its arguments. A name without a slash is looked for in PATH." },
+	{ .name = "argv0", .type = OPT_STRING, AT(argv0),
+	  .doc = "What the program finds as argv[0], if not its path." },
+	{ .name = "shell", .type = OPT_STRING, AT(shell),
+	  .doc = "A line for /bin/sh -c, instead of exec." },
+	{ .name = "wait", .type = OPT_BOOL, AT(wait), .def = "false",
+	  .doc = "The program gets the listening socket (or the datagram socket) itself and serves all "
+		 "that comes until it ends; then the next client starts it again. Datagram services with a "
+		 "program need it." },
+	{ .name = "user", .type = OPT_STRING, AT(user), D,
+	  .doc = "Whom the program runs as: a name, or a number together with group." },
+	{ .name = "group", .type = OPT_STRING, AT(group), D, .doc = "Group, if not the user's own." },
+	{ .name = "groups", .type = OPT_LIST, AT(groups), .check = check_not_empty, D,
+	  .doc = "Supplementary groups, if not the user's own; {} for none." },
+	{ .name = "umask", .type = OPT_OCTAL, AT(mask), .max = 0777, D, .doc = "File mode mask of the program." },
+	{ .name = "chroot", .type = OPT_STRING, AT(chroot), .check = check_path, D,
+	  .doc = "Root directory of the program; exec is looked up inside." },
+	{ .name = "directory", .type = OPT_STRING, AT(directory), .check = check_path, D,
+	  .doc = "Working directory, entered as the program's user." },
+	{ .name = "nice", .type = OPT_INT, AT(nice), .min = -20, .max = 19, D,
+	  .doc = "Scheduling priority; applied before the user changes, so that negative values work." },
+	{ .name = "oom_score_adj", .type = OPT_INT, AT(oom_score_adj), .min = -1000, .max = 1000, D,
+	  .doc = "Preference of the out-of-memory killer." },
+	LIMIT(as, 0, "Address space, in bytes."),
+	LIMIT(core, 1, "Size of a core file, in bytes."),
+	LIMIT(cpu, 2, "Processor time, in seconds."),
+	LIMIT(data, 3, "Data segment, in bytes."),
+	LIMIT(files, 4, "Open files."),
+	LIMIT(fsize, 5, "Size of a written file, in bytes."),
+	LIMIT(memlock, 6, "Locked memory, in bytes."),
+	LIMIT(nproc, 7, "Processes of the user."),
+	LIMIT(stack, 8, "Stack, in bytes."),
+	{ .name = "env", .type = OPT_LIST, AT(env), .check = check_assignment, D,
+	  .doc = "Variables for the program, as NAME=VALUE." },
+	{ .name = "pass_env", .type = OPT_LIST, AT(pass_env), .check = check_variable, D,
+	  .doc = "Names of variables that the program gets from the daemon's environment." },
+	{ .name = "stderr", .type = OPT_STRING, AT(stderr_to), .def = "log", .check = check_stderr, D,
+	  .doc = "Where the program's standard error goes: log (a stderr event for each line), socket (to "
+		 "the client), null, or file:PATH." },
+	{ .name = "timeout", .type = OPT_DURATION, AT(timeout), .def = "0", D,
+	  .doc = "Longest time of a session; 0 for no limit." },
+	{ .name = "idle_timeout", .type = OPT_DURATION, AT(idle_timeout), .def = "0", D,
+	  .doc = "Longest time without a byte in either direction; 0 for no limit. For programs it needs "
+		 "TCP, where the kernel tells." },
+	{ .name = "kill_signal", .type = OPT_ENUM, AT(kill_signal), .def = "TERM", .words = signal_words, D,
+	  .doc = "Signal that asks the program's process group to end." },
+	{ .name = "kill_after", .type = OPT_DURATION, AT(kill_after), .def = "5s", .max = 86400000, D,
+	  .doc = "Time between kill_signal and KILL." },
+	{ .name = "session", .type = OPT_BOOL, AT(session), .def = "false", D,
+	  .doc = "A session of its own (setsid) instead of only a process group." },
+	{ .name = "close", .type = OPT_ENUM, AT(close), .def = "drain", .words = close_words, D,
+	  .doc = "How a connection ends when the program does: drain makes sure that the answer arrives "
+		 "even if the client sent more than was read, leave does what the kernel does. A program "
+		 "that closes the connection and goes on working needs leave, because with drain the "
+		 "client sees the end only when the program ends." },
+	{ .name = "drain_timeout", .type = OPT_DURATION, AT(drain_timeout), .def = "2s", .max = 3600000, D,
+	  .doc = "Longest wait for the client to end its side." },
+	{ .name = "no_new_privs", .type = OPT_BOOL, AT(no_new_privs), .def = "false", D,
+	  .doc = "The program cannot gain privileges, not even by set-user-id files." },
+	{ .name = "capabilities", .type = OPT_LIST, AT(capabilities), .check = check_not_empty, D,
+	  .doc = "Exactly these capabilities, whatever the user; {} for none. Unchanged if not given." },
+
+	{ .name = "allow", .group = "Admission", .type = OPT_LIST, AT(allow), .check = check_not_empty, D,
+	  .doc = "Addresses and prefixes that may connect; everyone if not given, nobody if {}." },
+	{ .name = "deny", .type = OPT_LIST, AT(deny), .check = check_not_empty, D,
+	  .doc = "Addresses and prefixes that may not connect; wins over allow." },
+	{ .name = "instances", .type = OPT_INT, AT(instances), .def = "0", .unit = "sessions", .max = 1000000, D,
+	  .doc = "Sessions at once; further clients wait in the queue. 0 for no limit." },
+	{ .name = "per_source", .type = OPT_INT, AT(per_source), .def = "0", .unit = "sessions", .max = 1000000, D,
+	  .doc = "Sessions at once from one address (one user on unix sockets); further ones are refused. "
+		 "0 for no limit." },
+	{ .name = "rate", .type = OPT_RATE, AT(rate), D,
+	  .doc = "Sessions started per time, such as 50/1s; further clients wait in the queue." },
+	{ .name = "rate_burst", .type = OPT_INT, AT(rate_burst), .def = "0", .unit = "sessions", .max = 1000000, D,
+	  .doc = "Sessions that may start at once after a quiet time; 0 for the count of rate." },
+	{ .name = "when_full", .type = OPT_ENUM, AT(when_full), .def = "wait", .words = full_words, D,
+	  .doc = "What instances and rate do to further clients: let them wait in the queue, or refuse them." },
+
+	{ .name = "log_events", .group = "Logging", .type = OPT_LIST, AT(log_events), .check = check_event, D,
+	  .doc = "The events of this service that are logged; all if not given." },
+	{ .name = "target", .section = "log", .type = OPT_STRING, AT(log.target), .check = sink_check_target, D,
+	  .doc = "Where this service's events go: stderr, syslog, journal or file:PATH." },
+	{ .name = "format", .section = "log", .type = OPT_ENUM, AT(log.format), .words = log_format_names, D,
+	  .doc = "text or json." },
+	{ .name = "level", .section = "log", .type = OPT_ENUM, AT(log.level), .words = log_level_names, D,
+	  .doc = "The least important events that are logged: error, warning, info or debug." },
+	{ .name = NULL },
+};
+
+const struct option listener_rows[] = {
+	{ .name = "host", .type = OPT_STRING, IN(listener_conf, host), .doc = "Name or address; every address if not given, or *." },
+	{ .name = "service", .type = OPT_STRING, IN(listener_conf, service), .doc = "Port number or name; 0 for one that the kernel chooses." },
+	{ .name = "addrs", .type = OPT_LIST, IN(listener_conf, addrs), .check = check_address,
+	  .doc = "Addresses that need no look-up, as one listener: with port 0 they share a port." },
+	{ .name = "handle", .type = OPT_STRING, IN(listener_conf, handle), .doc = "An inherited listening socket: its number, or its name in LISTEN_FDNAMES." },
+	{ .name = "family", .type = OPT_ENUM, IN(listener_conf, family), .def = "unspec", .words = family_words, .doc = "unspec, inet or inet6." },
+	{ .name = "socktype", .type = OPT_ENUM, IN(listener_conf, socktype), .def = "stream", .words = socktype_words, .doc = "stream, dgram or seqpacket." },
+	{ .name = "protocol", .type = OPT_STRING, IN(listener_conf, protocol), .doc = "Name or number of a protocol, if not the usual one of the socktype." },
+	{ .name = "flags", .type = OPT_LIST, IN(listener_conf, flags), .check = check_ai_flag,
+	  .doc = "passive, numerichost, numericserv, addrconfig, v4mapped, all, canonname." },
+	{ .name = NULL },
+};
+
+const struct option global_rows[] = {
+	{ .name = "target", .section = "log", .type = OPT_STRING, IN(global_conf, log.target), .check = sink_check_target,
+	  .doc = "Where events go: stderr, syslog, journal or file:PATH." },
+	{ .name = "format", .section = "log", .type = OPT_ENUM, IN(global_conf, log.format), .words = log_format_names, .doc = "text or json." },
+	{ .name = "level", .section = "log", .type = OPT_ENUM, IN(global_conf, log.level), .words = log_level_names,
+	  .doc = "The least important events that are logged: error, warning, info or debug." },
+	{ .name = NULL },
+};
+
+int
+schema_signal(const struct service_conf *s)
+{
+	return signal_numbers[s->kill_signal];
+}
+
+int
+schema_family(const struct listener_conf *l)
+{
+	static const int families[] = { AF_UNSPEC, AF_INET, AF_INET6 };
+
+	return families[l->family];
+}
+
+int
+schema_socktype(const struct listener_conf *l)
+{
+	static const int socktypes[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
+
+	return socktypes[l->socktype];
+}
+
+int
+schema_flags(const struct listener_conf *l)
+{
+	int flags = 0;
+
+	for (size_t i = 0; i < l->flags.list.n; i++)
+		for (size_t j = 0; j < sizeof(ai_flags) / sizeof(ai_flags[0]); j++)
+			if (strcmp(ai_flags[j].word, l->flags.list.items[i]) == 0)
+				flags |= ai_flags[j].flag;
+	return flags;
+}
+
+static size_t
+row_count(void)
+{
+	return sizeof(service_rows) / sizeof(service_rows[0]) - 1;
+}
+
+void
+service_conf_init(struct service_conf *s)
+{
+	*s = (struct service_conf){ .mode = -1, .mask = -1, .nice = NUMBER_UNSET, .oom_score_adj = NUMBER_UNSET };
+	s->log.format = s->log.level = -1;
+	/* All of the ints in there. */
+	memset(&s->sock, 0xff, offsetof(struct sockopts_conf, device));
+	s->origins = xcalloc(row_count(), sizeof(*s->origins));
+	options_default(service_rows, s);
+}
+
+void
+service_conf_copy(struct service_conf *to, const struct service_conf *from)
+{
+	*to = (struct service_conf){ 0 };
+	options_copy(service_rows, to, from);
+	to->origins = xcalloc(row_count(), sizeof(*to->origins));
+	memcpy(to->origins, from->origins, row_count() * sizeof(*to->origins));
+}
+
+void
+listener_conf_clear(struct listener_conf *l)
+{
+	options_clear(listener_rows, l);
+}
+
+void
+service_conf_clear(struct service_conf *s)
+{
+	options_clear(service_rows, s);
+	for (size_t i = 0; i < s->nlisteners; i++)
+		listener_conf_clear(&s->listeners[i]);
+	free(s->listeners);
+	free(s->origins);
+	free(s->name);
+	*s = (struct service_conf){ 0 };
+}
+
+struct origin
+service_conf_origin(const struct service_conf *s, const char *section, const char *key)
+{
+	const struct option *o = option_find(service_rows, section, key);
+
+	return o && s->origins[o - service_rows].file ? s->origins[o - service_rows] : s->origin;
+}

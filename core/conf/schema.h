@@ -1,0 +1,118 @@
+#ifndef CORE_CONF_SCHEMA_H
+#define CORE_CONF_SCHEMA_H
+
+#include <limits.h>
+
+#include "core/conf/option.h"
+#include "core/conf/problem.h"
+#include "core/sys/sockopt.h"
+
+enum bind_policy { BIND_ALL, BIND_FIRST };
+enum listen_error_policy { LISTEN_ERROR_SKIP, LISTEN_ERROR_RETRY, LISTEN_ERROR_EXIT };
+enum close_policy { CLOSE_DRAIN, CLOSE_LEAVE };
+enum full_policy { FULL_WAIT, FULL_REFUSE };
+
+enum { NUMBER_UNSET = INT_MIN }; /* for numbers that may be negative */
+
+enum { LIMITS = 9 };
+
+/* `listener { … }`: the long form of one listener, in the words of getaddrinfo. */
+struct listener_conf {
+	struct origin origin;
+	char *host, *service;
+	struct list_value addrs;
+	char *handle;
+	int family, socktype; /* indices of the words in the rows */
+	char *protocol;
+	struct list_value flags;
+};
+
+struct log_conf {
+	char *target;
+	int format, level; /* -1: as the daemon's */
+};
+
+/* One service as it was written, defaults included. Nothing is looked up yet. */
+struct service_conf {
+	char *name;
+	struct origin origin;
+	bool refused; /* something about it is wrong: it must not run */
+	struct origin *origins; /* one for each row of service_rows */
+
+	struct list_value listen;
+	struct listener_conf *listeners;
+	size_t nlisteners;
+	int bind, on_listen_error;
+	int64_t retry_interval;
+	int queuesize;
+	struct sockopts_conf {
+		int reuseaddr, reuseport, v6only, freebind, transparent;
+		int keepalive, keepalive_idle, keepalive_interval, keepalive_count;
+		int nodelay, defer_accept, fastopen, rcvbuf, sndbuf, tos, mark, priority;
+		char *device, *congestion;
+	} sock;
+	int mode; /* -1: unset */
+	char *owner, *group_owner;
+
+	char *handler;
+	struct list_value exec;
+	char *argv0, *shell;
+	bool wait;
+	char *user, *group;
+	struct list_value groups;
+	int mask; /* umask, -1: unset */
+	char *chroot, *directory;
+	int nice, oom_score_adj; /* NUMBER_UNSET: unchanged */
+	struct limit_spec limits[LIMITS];
+	struct list_value env, pass_env;
+	char *stderr_to;
+	int64_t timeout, idle_timeout; /* 0: none */
+	int kill_signal; /* index of the word */
+	int64_t kill_after;
+	bool session;
+	int close;
+	int64_t drain_timeout;
+	bool no_new_privs;
+	struct list_value capabilities;
+
+	struct list_value allow, deny;
+	int instances, per_source; /* 0: no limit */
+	struct rate_spec rate;
+	int64_t rate_burst; /* 0: as much as the rate's count */
+	int when_full;
+
+	struct list_value log_events;
+	struct log_conf log;
+};
+
+/* What is not a service's. */
+struct global_conf {
+	struct log_conf log;
+};
+
+extern const struct option service_rows[];  /* of struct service_conf */
+extern const struct option listener_rows[]; /* of struct listener_conf */
+extern const struct option global_rows[];   /* of struct global_conf */
+
+/* RLIMIT_* for each entry of service_conf.limits. */
+extern const int schema_limit_resources[LIMITS];
+
+/* Signal numbers for the words of kill_signal. */
+int schema_signal(const struct service_conf *);
+
+/* Values of getaddrinfo for the words of a listener block. */
+int schema_family(const struct listener_conf *);
+int schema_socktype(const struct listener_conf *);
+int schema_flags(const struct listener_conf *); /* AI_* */
+
+extern const char *const schema_log_events[]; /* what log_events may name */
+
+void service_conf_init(struct service_conf *);
+void service_conf_copy(struct service_conf *to, const struct service_conf *from);
+void service_conf_clear(struct service_conf *);
+void listener_conf_clear(struct listener_conf *);
+
+/* Where the value of a key came from: a file and line, or nowhere. */
+struct origin service_conf_origin(const struct service_conf *, const char *section, const char *key);
+
+#endif

@@ -1,0 +1,649 @@
+#include "core/net/listener.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/text.h"
+#include "core/net/resolve.h"
+#include "core/sys/fd.h"
+
+/* How often a port that the kernel chose for one address may be taken on another. */
+enum { PORT_TRIES = 64 };
+
+/* Without a pause the waiting client would wake us again and again: EMFILE does not go away. */
+static const struct timeval nofile_pause = { 1, 0 };
+
+/* One address: listening (fd >= 0), failed, or not tried yet. */
+struct listener_socket {
+	struct listener *listener;
+	struct addr wanted, bound;
+	int fd;
+	bool created; /* by us: a unix socket's file is ours to remove */
+	bool held;    /* HOLD_CHILD for this socket alone */
+	struct socket_fail fail;
+	struct evconnlistener *lev; /* LISTENER_ACCEPT */
+	struct event *ready;        /* LISTENER_READY */
+	struct event *resume;       /* the end of a pause */
+};
+
+struct listener {
+	struct event_base *base;
+	const struct listener_callbacks *on;
+	void *arg;
+	struct listener_params params;
+	char *host, *service, *device, *congestion; /* copies of what params borrowed */
+	struct resolve *resolve;
+	struct listener_socket *sockets; /* one for each address; never moved while one is open */
+	size_t nsockets;
+	unsigned holds;
+	struct event *nofile_retry;
+	int busy;  /* callbacks under way */
+	bool dead; /* free when the last one has returned */
+};
+
+const struct listener_params LISTENER_PARAMS = {
+	.handle = -1,
+	.socktype = SOCK_STREAM,
+	.socket = {
+		.queuesize = 3,
+		.mode = -1,
+		.owner = (uid_t)-1,
+		.group = (gid_t)-1,
+		.options = {
+			.reuseaddr = 1,
+			.v6only = 1,
+			.reuseport = SOCKOPT_UNSET,
+			.freebind = SOCKOPT_UNSET,
+			.transparent = SOCKOPT_UNSET,
+			.keepalive = SOCKOPT_UNSET,
+			.keepalive_idle = SOCKOPT_UNSET,
+			.keepalive_interval = SOCKOPT_UNSET,
+			.keepalive_count = SOCKOPT_UNSET,
+			.nodelay = SOCKOPT_UNSET,
+			.defer_accept = SOCKOPT_UNSET,
+			.fastopen = SOCKOPT_UNSET,
+			.rcvbuf = SOCKOPT_UNSET,
+			.sndbuf = SOCKOPT_UNSET,
+			.tos = SOCKOPT_UNSET,
+			.mark = SOCKOPT_UNSET,
+			.priority = SOCKOPT_UNSET,
+			.pktinfo = SOCKOPT_UNSET,
+		},
+	},
+};
+
+static void resolved_cb(struct addr_list *, const struct error *, void *arg);
+
+static void
+enter(struct listener *l)
+{
+	l->busy++;
+}
+
+static void
+release_memory(struct listener *l)
+{
+	free(l->sockets);
+	free(l->host);
+	free(l->service);
+	free(l->device);
+	free(l->congestion);
+	if (l->nofile_retry)
+		event_free(l->nofile_retry);
+	free(l);
+}
+
+/* Returns false if the listener is gone. */
+static bool
+leave(struct listener *l)
+{
+	if (--l->busy > 0 || !l->dead)
+		return !l->dead;
+	release_memory(l);
+	return false;
+}
+
+static void
+nofile_retry_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	listener_release(arg, HOLD_NOFILE);
+}
+
+struct listener *
+listener_new(struct event_base *base, const struct listener_callbacks *on, void *arg)
+{
+	struct listener *l = xcalloc(1, sizeof(*l));
+
+	l->base = base;
+	l->on = on;
+	l->arg = arg;
+	return l;
+}
+
+static void
+accept_cb(struct evconnlistener *lev, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
+{
+	struct listener_socket *ls = arg;
+	struct listener *l = ls->listener;
+
+	(void)lev;
+	enter(l);
+	l->on->on_accept(ls, fd, sa, (socklen_t)len, l->arg);
+	leave(l);
+}
+
+static void
+accept_error_cb(struct evconnlistener *lev, void *arg)
+{
+	struct listener_socket *ls = arg;
+	struct listener *l = ls->listener;
+	int errnum = EVUTIL_SOCKET_ERROR();
+
+	(void)lev;
+	enter(l);
+	if (errnum == EMFILE || errnum == ENFILE || errnum == ENOBUFS || errnum == ENOMEM)
+		listener_hold(l, HOLD_NOFILE);
+	if (l->on->on_accept_error)
+		l->on->on_accept_error(l, errnum, l->arg);
+	leave(l);
+}
+
+static void
+ready_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener_socket *ls = arg;
+	struct listener *l = ls->listener;
+
+	(void)fd;
+	(void)what;
+	enter(l);
+	if (l->on->on_ready)
+		l->on->on_ready(ls, l->arg);
+	leave(l);
+}
+
+static bool
+is_ready_mode(const struct listener *l, const struct listener_socket *ls)
+{
+	return l->params.mode == LISTENER_READY || ls->bound.socktype == SOCK_DGRAM;
+}
+
+/* Lets the loop watch a socket. */
+static int
+watch(struct listener_socket *ls)
+{
+	struct listener *l = ls->listener;
+	unsigned flags = LEV_OPT_LEAVE_SOCKETS_BLOCKING | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED;
+
+	if (is_ready_mode(l, ls)) {
+		ls->ready = event_new(l->base, ls->fd, EV_READ | EV_PERSIST, ready_cb, ls);
+		if (!ls->ready)
+			return -1;
+		return l->holds ? 0 : event_add(ls->ready, NULL);
+	}
+	if (fd_set_nonblocking(ls->fd, true) < 0)
+		return -1;
+	/* Backlog 0: it listens already. */
+	ls->lev = evconnlistener_new(l->base, accept_cb, ls, flags, 0, ls->fd);
+	if (!ls->lev)
+		return -1;
+	evconnlistener_set_error_cb(ls->lev, accept_error_cb);
+	return l->holds ? 0 : evconnlistener_enable(ls->lev);
+}
+
+static void
+close_socket(struct listener_socket *ls)
+{
+	if (ls->lev)
+		evconnlistener_free(ls->lev);
+	if (ls->ready)
+		event_free(ls->ready);
+	if (ls->resume)
+		event_free(ls->resume);
+	ls->lev = NULL;
+	ls->ready = ls->resume = NULL;
+	if (ls->fd < 0)
+		return;
+	if (ls->created && ls->bound.sa.sa_family == AF_UNIX && ls->bound.un.sun_path[0])
+		socket_unlink(ls->fd, &ls->bound);
+	else
+		close(ls->fd);
+	ls->fd = -1;
+}
+
+static bool
+port_is_open(const struct addr *a)
+{
+	return (a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6) && addr_port(&a->sa) == 0;
+}
+
+/* The port of an address that listens already and was asked for with port 0. */
+static int
+chosen_port(const struct listener *l)
+{
+	for (size_t i = 0; i < l->nsockets; i++)
+		if (l->sockets[i].fd >= 0 && port_is_open(&l->sockets[i].wanted))
+			return addr_port(&l->sockets[i].bound.sa);
+	return 0;
+}
+
+/* A wildcard IPv6 socket that takes IPv4 as well leaves nothing to bind for 0.0.0.0. */
+static bool
+is_covered(const struct listener *l, const struct addr *a)
+{
+	if (l->params.socket.options.v6only != 0 || a->sa.sa_family != AF_INET ||
+	    !addr_is_wildcard(&a->sa))
+		return false;
+	for (size_t i = 0; i < l->nsockets; i++) {
+		const struct addr *b = &l->sockets[i].wanted;
+
+		if (b->sa.sa_family == AF_INET6 && addr_is_wildcard(&b->sa) && b->socktype == a->socktype)
+			return true;
+	}
+	return false;
+}
+
+/* Tries every address that is not open. Returns false if a port that the kernel chose is taken on
+ * another address, so that all of them need a new one. */
+static bool
+open_addresses(struct listener *l, bool *tried)
+{
+	for (size_t i = 0; i < l->nsockets; i++) {
+		struct listener_socket *ls = &l->sockets[i];
+		struct addr a = ls->wanted;
+		int port = port_is_open(&a) ? chosen_port(l) : 0;
+
+		if (ls->fd >= 0 || is_covered(l, &a))
+			continue;
+		if (l->params.first && listener_listening(l) > 0)
+			break;
+		if (port)
+			addr_set_port(&a, port);
+		tried[i] = true;
+		ls->fd = socket_open(&a, &l->params.socket, &ls->bound, &ls->fail);
+		ls->created = true;
+		if (ls->fd < 0 && port && ls->fail.errnum == EADDRINUSE)
+			return false;
+	}
+	return true;
+}
+
+static void
+close_tried(struct listener *l, const bool *tried)
+{
+	for (size_t i = 0; i < l->nsockets; i++)
+		if (tried[i])
+			close_socket(&l->sockets[i]);
+}
+
+/* Keeps the sockets of failed rounds until the end, so that the kernel offers other ports. */
+static void
+open_with_one_port(struct listener *l, bool *tried)
+{
+	int reserved[PORT_TRIES];
+	int n = 0;
+
+	while (!open_addresses(l, tried) && n < PORT_TRIES) {
+		reserved[n] = -1;
+		for (size_t i = 0; i < l->nsockets; i++) {
+			if (tried[i] && l->sockets[i].fd >= 0 && port_is_open(&l->sockets[i].wanted)) {
+				reserved[n] = dup(l->sockets[i].fd);
+				break;
+			}
+		}
+		n++;
+		if (n < PORT_TRIES)
+			close_tried(l, tried);
+	}
+	while (n > 0)
+		if (reserved[--n] >= 0)
+			close(reserved[n]);
+}
+
+static const struct socket_fail *
+most_telling(const struct listener *l)
+{
+	const struct socket_fail *worst = NULL;
+
+	for (size_t i = 0; i < l->nsockets; i++) {
+		const struct socket_fail *f = &l->sockets[i].fail;
+
+		if (f->rank != FAIL_NONE && (!worst || f->rank > worst->rank))
+			worst = f;
+	}
+	return worst;
+}
+
+static void
+report(struct listener *l, const bool *tried)
+{
+	for (size_t i = 0; i < l->nsockets && !l->dead; i++) {
+		struct listener_socket *ls = &l->sockets[i];
+
+		if (!tried[i])
+			continue;
+		if (ls->fd >= 0 && watch(ls) < 0) {
+			close_socket(ls);
+			ls->fail = (struct socket_fail){ .rank = FAIL_LISTEN, .syscall = "epoll_ctl",
+							 .errnum = errno ? errno : ENOMEM };
+		}
+		if (ls->fd >= 0 && l->on->on_listen)
+			l->on->on_listen(ls, l->arg);
+		if (ls->fd < 0 && l->on->on_fail)
+			l->on->on_fail(l, &ls->wanted, &ls->fail, l->arg);
+	}
+	if (!l->dead && listener_listening(l) == 0 && l->on->on_listen_error)
+		l->on->on_listen_error(l, most_telling(l), l->arg);
+	if (!l->dead && l->on->on_settled)
+		l->on->on_settled(l, l->arg);
+}
+
+static void
+open_all(struct listener *l)
+{
+	bool *tried = xcalloc(l->nsockets, sizeof(*tried));
+
+	enter(l);
+	open_with_one_port(l, tried);
+	report(l, tried);
+	free(tried);
+	leave(l);
+}
+
+static void
+set_addresses(struct listener *l, const struct addr *addrs, size_t n)
+{
+	free(l->sockets);
+	l->sockets = xcalloc(n, sizeof(*l->sockets));
+	l->nsockets = n;
+	for (size_t i = 0; i < n; i++) {
+		l->sockets[i].listener = l;
+		l->sockets[i].wanted = addrs[i];
+		l->sockets[i].fd = -1;
+	}
+}
+
+static int
+adopt_handle(struct listener *l, int fd, struct error *err)
+{
+	struct addr a = { .len = sizeof(a.storage) };
+	socklen_t len = sizeof(int);
+	int listening = 0;
+	bool tried = true;
+
+	if (getsockname(fd, &a.sa, &a.len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &a.socktype, &len) < 0)
+		return error_set(err, errno, "descriptor %d", fd);
+	len = sizeof(listening);
+	if (a.socktype != SOCK_DGRAM &&
+	    (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening))
+		return error_set(err, 0, "descriptor %d is not a listening socket", fd);
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return error_set(err, errno, "descriptor %d", fd);
+	set_addresses(l, &a, 1);
+	l->sockets[0].bound = a;
+	l->sockets[0].fd = fd;
+	enter(l);
+	report(l, &tried);
+	leave(l);
+	return 0;
+}
+
+static int
+look_up(struct listener *l, struct error *err)
+{
+	struct resolve_query q = {
+		.host = l->params.host,
+		.service = l->params.service,
+		.family = l->params.family,
+		.socktype = l->params.socktype,
+		.protocol = l->params.protocol,
+		.flags = l->params.flags,
+	};
+	struct addr_list list;
+	int r = resolve_numeric(&q, &list, err);
+
+	if (r > 0) {
+		resolved_cb(&list, NULL, l);
+		return 0;
+	}
+	if (r < 0) {
+		resolved_cb(NULL, err, l);
+		return 0;
+	}
+	l->resolve = resolve_start(l->base, &q, resolved_cb, l, err);
+	return l->resolve ? 0 : -1;
+}
+
+static void
+resolved_cb(struct addr_list *list, const struct error *err, void *arg)
+{
+	struct listener *l = arg;
+
+	l->resolve = NULL;
+	if (list) {
+		set_addresses(l, list->addrs, list->n);
+		addr_list_clear(list);
+		open_all(l);
+		return;
+	}
+	enter(l);
+	if (l->on->on_resolve_error)
+		l->on->on_resolve_error(l, err, l->arg);
+	if (!l->dead && l->on->on_listen_error)
+		l->on->on_listen_error(l, NULL, l->arg);
+	if (!l->dead && l->on->on_settled)
+		l->on->on_settled(l, l->arg);
+	leave(l);
+}
+
+static void
+copy_params(struct listener *l, const struct listener_params *p)
+{
+	l->params = *p;
+	l->params.addrs = NULL;
+	l->params.host = l->host = p->host ? xstrdup(p->host) : NULL;
+	l->params.service = l->service = p->service ? xstrdup(p->service) : NULL;
+	l->device = p->socket.options.device ? xstrdup(p->socket.options.device) : NULL;
+	l->congestion = p->socket.options.congestion ? xstrdup(p->socket.options.congestion) : NULL;
+	l->params.socket.options.device = l->device;
+	l->params.socket.options.congestion = l->congestion;
+}
+
+int
+listener_listen(struct listener *l, const struct listener_params *p, struct error *err)
+{
+	bool by_name = p->host || p->service;
+	int ways = (p->handle >= 0) + (p->naddrs > 0) + by_name;
+
+	if (ways != 1)
+		return error_set(err, 0, "a listener takes one of: a handle, addresses, a host and service");
+	if (l->params.host || l->nsockets || l->resolve)
+		return error_set(err, 0, "the listener listens already");
+	copy_params(l, p);
+	if (p->handle >= 0)
+		return adopt_handle(l, p->handle, err);
+	if (by_name)
+		return look_up(l, err);
+	set_addresses(l, p->addrs, p->naddrs);
+	open_all(l);
+	return 0;
+}
+
+void
+listener_retry(struct listener *l)
+{
+	struct error err;
+
+	if (l->resolve || l->params.handle >= 0)
+		return;
+	if (l->nsockets == 0) {
+		if (look_up(l, &err) < 0)
+			resolved_cb(NULL, &err, l);
+		return;
+	}
+	open_all(l);
+}
+
+void
+listener_close(struct listener *l)
+{
+	resolve_cancel(l->resolve);
+	l->resolve = NULL;
+	for (size_t i = 0; i < l->nsockets; i++)
+		close_socket(&l->sockets[i]);
+}
+
+void
+listener_free(struct listener *l)
+{
+	if (!l || l->dead)
+		return;
+	listener_close(l);
+	l->dead = true;
+	if (l->busy == 0)
+		release_memory(l);
+}
+
+static void
+apply_holds_to(struct listener_socket *ls)
+{
+	bool held = ls->listener->holds || ls->held;
+
+	if (ls->lev && held)
+		evconnlistener_disable(ls->lev);
+	else if (ls->lev)
+		evconnlistener_enable(ls->lev);
+	if (ls->ready && held)
+		event_del(ls->ready);
+	else if (ls->ready)
+		event_add(ls->ready, NULL);
+}
+
+static void
+apply_holds(struct listener *l)
+{
+	for (size_t i = 0; i < l->nsockets; i++)
+		apply_holds_to(&l->sockets[i]);
+}
+
+void
+listener_socket_hold(struct listener_socket *ls)
+{
+	ls->held = true;
+	apply_holds_to(ls);
+}
+
+void
+listener_socket_release(struct listener_socket *ls)
+{
+	ls->held = false;
+	apply_holds_to(ls);
+}
+
+static void
+resume_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	listener_socket_release(arg);
+}
+
+void
+listener_socket_pause(struct listener_socket *ls, const struct timeval *tv)
+{
+	if (ls->fd < 0)
+		return;
+	listener_socket_hold(ls);
+	if (!ls->resume)
+		ls->resume = evtimer_new(ls->listener->base, resume_cb, ls);
+	if (!ls->resume || evtimer_add(ls->resume, tv) < 0)
+		listener_socket_release(ls);
+}
+
+void
+listener_hold(struct listener *l, enum listener_hold why)
+{
+	unsigned before = l->holds;
+
+	l->holds |= why;
+	if (!before)
+		apply_holds(l);
+	if (why != HOLD_NOFILE)
+		return;
+	if (!l->nofile_retry)
+		l->nofile_retry = evtimer_new(l->base, nofile_retry_cb, l);
+	/* Without the timer nobody would ever release it: rather spin than stop for good. */
+	if (!l->nofile_retry || evtimer_add(l->nofile_retry, &nofile_pause) < 0)
+		listener_release(l, HOLD_NOFILE);
+}
+
+void
+listener_release(struct listener *l, enum listener_hold why)
+{
+	unsigned before = l->holds;
+
+	l->holds &= ~(unsigned)why;
+	if (before && !l->holds)
+		apply_holds(l);
+}
+
+unsigned
+listener_holds(const struct listener *l)
+{
+	return l->holds;
+}
+
+size_t
+listener_listening(const struct listener *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->nsockets; i++)
+		n += l->sockets[i].fd >= 0;
+	return n;
+}
+
+size_t
+listener_addresses(const struct listener *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->nsockets; i++)
+		n += !is_covered(l, &l->sockets[i].wanted);
+	return n;
+}
+
+struct listener_socket *
+listener_socket_at(struct listener *l, size_t index)
+{
+	for (size_t i = 0; i < l->nsockets; i++)
+		if (l->sockets[i].fd >= 0 && index-- == 0)
+			return &l->sockets[i];
+	return NULL;
+}
+
+struct listener *
+listener_of(const struct listener_socket *ls)
+{
+	return ls->listener;
+}
+
+int
+listener_socket_fd(const struct listener_socket *ls)
+{
+	return ls->fd;
+}
+
+const struct addr *
+listener_socket_addr(const struct listener_socket *ls)
+{
+	return &ls->bound;
+}

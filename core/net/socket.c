@@ -1,0 +1,147 @@
+#include "core/net/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int
+failed(struct socket_fail *f, int rank, const char *syscall, int errnum, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+
+static int
+failed(struct socket_fail *f, int rank, const char *syscall, int errnum, const char *fmt, ...)
+{
+	va_list ap;
+
+	f->rank = rank;
+	f->syscall = syscall;
+	f->errnum = errnum;
+	va_start(ap, fmt);
+	vsnprintf(f->args, sizeof(f->args), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+static bool
+has_file(const struct addr *a)
+{
+	return a->sa.sa_family == AF_UNIX && a->un.sun_path[0] != '\0';
+}
+
+/* Removes the file of a socket whose server is gone. A live server answers, or has a full queue. */
+static void
+remove_stale_file(const struct addr *a)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(a->un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return;
+	fd = socket(AF_UNIX, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	if (connect(fd, &a->sa, a->len) < 0 && errno == ECONNREFUSED)
+		unlink(a->un.sun_path);
+	close(fd);
+}
+
+static int
+set_options(int fd, const struct addr *a, const struct sockopts *o, struct socket_fail *f)
+{
+	char value[64];
+
+	for (const struct sockopt_row *r = sockopt_rows; r->name; r++)
+		if (sockopt_applies(r, o, a) && sockopt_set(r, o, fd, value) < 0)
+			return failed(f, FAIL_SETSOCKOPT, "setsockopt", errno, "%d, %s, %s", fd, r->label,
+				      value);
+	return 0;
+}
+
+static int
+bind_address(int fd, const struct addr *a, const struct socket_params *p, struct socket_fail *f)
+{
+	char text[ADDR_TEXT];
+	mode_t old = 0;
+	int r, errnum;
+
+	if (!has_file(a)) {
+		if (bind(fd, &a->sa, a->len) < 0)
+			return failed(f, FAIL_BIND, "bind", errno, "%d, %s", fd,
+				      addr_format(&a->sa, a->len, text));
+		return 0;
+	}
+	remove_stale_file(a);
+	/* Never wider than asked for, not even between bind and chmod. */
+	if (p->mode >= 0)
+		old = umask(0777 & ~(mode_t)p->mode);
+	r = bind(fd, &a->sa, a->len);
+	errnum = errno;
+	if (p->mode >= 0)
+		umask(old);
+	if (r < 0)
+		return failed(f, FAIL_BIND, "bind", errnum, "%d, %s", fd, addr_format(&a->sa, a->len, text));
+	if (p->mode >= 0 && chmod(a->un.sun_path, (mode_t)p->mode) < 0)
+		return failed(f, FAIL_FILE, "chmod", errno, "%s, 0%o", a->un.sun_path, (unsigned)p->mode);
+	if ((p->owner != (uid_t)-1 || p->group != (gid_t)-1) &&
+	    lchown(a->un.sun_path, p->owner, p->group) < 0)
+		return failed(f, FAIL_FILE, "chown", errno, "%s, %d, %d", a->un.sun_path, (int)p->owner,
+			      (int)p->group);
+	return 0;
+}
+
+int
+socket_open(const struct addr *a, const struct socket_params *p, struct addr *bound,
+	    struct socket_fail *f)
+{
+	int fd;
+
+	*f = (struct socket_fail){ 0 };
+	fd = socket(a->sa.sa_family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	if (fd < 0)
+		return failed(f, FAIL_SOCKET, "socket", errno, "%s, %s, %d",
+			      addr_family_name(a->sa.sa_family), addr_socktype_name(a->socktype),
+			      a->protocol);
+	if (set_options(fd, a, &p->options, f) < 0 || bind_address(fd, a, p, f) < 0)
+		goto fail;
+	if (a->socktype != SOCK_DGRAM && listen(fd, p->queuesize) < 0) {
+		failed(f, FAIL_LISTEN, "listen", errno, "%d, %d", fd, p->queuesize);
+		goto fail;
+	}
+	*bound = *a;
+	bound->len = sizeof(bound->storage);
+	if (getsockname(fd, &bound->sa, &bound->len) < 0) {
+		failed(f, FAIL_BIND, "getsockname", errno, "%d", fd);
+		goto fail;
+	}
+	return fd;
+
+fail:
+	if (f->rank > FAIL_BIND && has_file(a))
+		unlink(a->un.sun_path);
+	close(fd);
+	return -1;
+}
+
+void
+socket_unlink(int fd, const struct addr *bound)
+{
+	struct addr now = { .len = sizeof(now.storage) };
+	int probe;
+
+	if (!has_file(bound) || getsockname(fd, &now.sa, &now.len) < 0)
+		return;
+	/* Another server may have taken the path over: then it is not ours to remove. Ours is the
+	 * one that refuses, because nobody listens on it any more. */
+	shutdown(fd, SHUT_RDWR);
+	close(fd);
+	probe = socket(AF_UNIX, bound->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (probe < 0)
+		return;
+	if (connect(probe, &bound->sa, bound->len) < 0 && errno == ECONNREFUSED)
+		unlink(bound->un.sun_path);
+	close(probe);
+}

@@ -1,0 +1,37 @@
+#ifndef CORE_NET_SOCKET_H
+#define CORE_NET_SOCKET_H
+
+#include <sys/types.h>
+
+#include "core/sys/addr.h"
+#include "core/sys/sockopt.h"
+
+/* Opens one listening socket step by step, so that the step that was refused can be named. */
+
+struct socket_params {
+	int queuesize;
+	struct sockopts options;
+	/* The file of a unix socket. */
+	int mode; /* -1: as the umask has it */
+	uid_t owner; /* (uid_t)-1: unchanged */
+	gid_t group; /* (gid_t)-1: unchanged */
+};
+
+/* The refused call. The ranks follow the order of the calls: the highest is the most telling. */
+struct socket_fail {
+	enum { FAIL_NONE, FAIL_SOCKET, FAIL_SETSOCKOPT, FAIL_BIND, FAIL_FILE, FAIL_LISTEN } rank;
+	const char *syscall; /* "socket", "setsockopt", "bind", "chmod", "chown", "listen" */
+	char args[256];      /* as one would write them: "7, SOL_SOCKET, SO_MARK, 3" */
+	int errnum;
+};
+
+/* Returns a close-on-exec descriptor that listens (streams) or is bound (datagrams) and writes its
+ * real address to *bound; or -1 with *fail filled in and nothing left open or created. A unix
+ * socket's file that nobody listens on is replaced; one that is in use, or is no socket, is not. */
+int socket_open(const struct addr *, const struct socket_params *, struct addr *bound,
+		struct socket_fail *fail);
+
+/* Removes the file of a unix socket that socket_open has created, if it is still the same one. */
+void socket_unlink(int fd, const struct addr *bound);
+
+#endif

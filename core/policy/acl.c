@@ -1,0 +1,111 @@
+#include "core/policy/acl.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/text.h"
+
+static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+static bool
+has_bits_behind(const struct acl_entry *e)
+{
+	for (unsigned bit = e->bits; bit < 128; bit++)
+		if (e->bytes[bit / 8] & (0x80 >> (bit % 8)))
+			return true;
+	return false;
+}
+
+static int
+parse_prefix(const char *entry, struct acl_entry *e, struct error *err)
+{
+	const char *slash = strchr(entry, '/');
+	char addr[INET6_ADDRSTRLEN];
+	size_t len = slash ? (size_t)(slash - entry) : strlen(entry);
+	int64_t bits, max;
+
+	if (len >= sizeof(addr))
+		goto bad;
+	memcpy(addr, entry, len);
+	addr[len] = '\0';
+	if (inet_pton(AF_INET, addr, e->bytes + 12) == 1) {
+		memcpy(e->bytes, mapped, sizeof(mapped));
+		max = 32;
+	} else if (inet_pton(AF_INET6, addr, e->bytes) == 1) {
+		max = 128;
+	} else {
+		goto bad;
+	}
+	bits = max;
+	if (slash && parse_int(slash + 1, 0, max, &bits, err) < 0)
+		return error_prefix(err, "the prefix length of \"%s\"", entry);
+	e->bits = (uint8_t)(128 - max + bits);
+	if (has_bits_behind(e))
+		return error_set(err, 0, "\"%s\" has bits set behind its prefix", entry);
+	return 0;
+
+bad:
+	return error_set(err, 0, "\"%s\" is no address, prefix, \"unix\" or \"all\"", entry);
+}
+
+int
+acl_add(struct acl *acl, const char *entry, struct error *err)
+{
+	struct acl_entry e = { .bits = 0 };
+
+	if (strcmp(entry, "unix") == 0)
+		e.unix_peers = true;
+	else if (strcmp(entry, "all") != 0 && parse_prefix(entry, &e, err) < 0)
+		return -1;
+	acl->entries = xrealloc(acl->entries, (acl->n + 2) * sizeof(*acl->entries));
+	acl->entries[acl->n++] = e;
+	if (strcmp(entry, "all") == 0) {
+		e.unix_peers = true;
+		acl->entries[acl->n++] = e;
+	}
+	return 0;
+}
+
+static bool
+prefix_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+	unsigned whole = bits / 8, rest = bits % 8;
+
+	if (memcmp(a, b, whole) != 0)
+		return false;
+	return rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0;
+}
+
+bool
+acl_match(const struct acl *acl, const struct sockaddr *sa)
+{
+	uint8_t bytes[16] = { 0 };
+	bool inet = true;
+
+	if (sa->sa_family == AF_INET) {
+		memcpy(bytes, mapped, sizeof(mapped));
+		memcpy(bytes + 12, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
+	} else if (sa->sa_family == AF_INET6) {
+		memcpy(bytes, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
+	} else {
+		inet = false;
+	}
+	for (size_t i = 0; i < acl->n; i++) {
+		const struct acl_entry *e = &acl->entries[i];
+
+		if (e->unix_peers != !inet)
+			continue;
+		if (!inet || prefix_equal(bytes, e->bytes, e->bits))
+			return true;
+	}
+	return false;
+}
+
+void
+acl_clear(struct acl *acl)
+{
+	free(acl->entries);
+	*acl = (struct acl){ 0 };
+}

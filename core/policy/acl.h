@@ -1,0 +1,32 @@
+#ifndef CORE_POLICY_ACL_H
+#define CORE_POLICY_ACL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "core/base/error.h"
+
+/* A list of addresses and prefixes. An entry that cannot be read makes the whole list one that
+ * nobody passes: it never falls back to something wider. */
+struct acl {
+	struct acl_entry {
+		uint8_t bytes[16]; /* IPv4 as v4-mapped */
+		uint8_t bits;      /* of the 128 */
+		bool unix_peers;   /* the word "unix" */
+	} *entries;
+	size_t n;
+};
+
+/* "127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32", "all", "unix". Bits behind the prefix must be
+ * zero: 10.1.2.3/8 is more likely a slip than a wish. -1 with err saying what was expected. */
+int acl_add(struct acl *, const char *entry, struct error *);
+
+/* Whether an address is on the list. v4-mapped addresses are IPv4; a unix peer is on the list if it
+ * has "unix" or "all". */
+bool acl_match(const struct acl *, const struct sockaddr *);
+
+void acl_clear(struct acl *);
+
+#endif

@@ -1,0 +1,27 @@
+#ifndef CORE_SERVICE_CAPTURE_H
+#define CORE_SERVICE_CAPTURE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/base/error.h"
+
+struct capture;
+struct service;
+
+/* The standard error of one program: each line becomes a `stderr` event with its session and pid. */
+
+/* Writes the descriptor for the program to *fd; the caller closes it after the spawn. NULL with err
+ * if no pipe can be had. */
+struct capture *capture_new(struct service *, uint64_t session, int *fd, struct error *);
+
+void capture_set_pid(struct capture *, pid_t);
+
+/* The program has ended: what it wrote is logged before this returns. If somebody else still has
+ * the pipe, reading goes on until they are done. Accepts NULL. */
+void capture_end(struct capture *);
+
+/* Ends all readings, at the end of the service. */
+void capture_free_all(struct service *);
+
+#endif

@@ -1,0 +1,343 @@
+#include "core/service/conn.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/text.h"
+#include "core/service/registry.h"
+#include "core/service/service.h"
+
+static struct conn_list unused = TAILQ_HEAD_INITIALIZER(unused);
+
+static struct conn *
+allocate(void)
+{
+	struct conn *c = TAILQ_FIRST(&unused);
+
+	if (!c)
+		return xcalloc(1, sizeof(*c));
+	TAILQ_REMOVE(&unused, c, entry);
+	memset(c, 0, sizeof(*c));
+	return c;
+}
+
+void
+conn_free_unused(void)
+{
+	struct conn *c;
+
+	while ((c = TAILQ_FIRST(&unused))) {
+		TAILQ_REMOVE(&unused, c, entry);
+		free(c);
+	}
+}
+
+static void
+read_unix_peer(struct conn *c)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	c->peer_uid = (uid_t)-1;
+	c->peer_gid = (gid_t)-1;
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return;
+	c->peer_uid = cred.uid;
+	c->peer_gid = cred.gid;
+	c->peer_pid = cred.pid;
+}
+
+struct conn *
+conn_new(struct service *s, struct listener_socket *ls, int fd, const struct sockaddr *peer,
+	 socklen_t len)
+{
+	struct conn *c = allocate();
+
+	c->service = s;
+	c->fd = fd;
+	c->session = ++s->registry->last_session;
+	c->started_ms = clock_monotonic_ms();
+	c->local = *listener_socket_addr(ls);
+	c->drain.fd = -1;
+	if (peer) {
+		c->peer_len = len < sizeof(c->peer) ? len : sizeof(c->peer);
+		memcpy(&c->peer, peer, c->peer_len);
+		addr_unmap(&c->peer, &c->peer_len);
+	}
+	if (c->peer.ss_family == AF_UNIX && fd >= 0)
+		read_unix_peer(c);
+	if (fd < 0) {
+		c->wait_socket = ls;
+	} else if (addr_is_wildcard(&c->local.sa)) {
+		c->local.len = sizeof(c->local.storage);
+		getsockname(fd, &c->local.sa, &c->local.len);
+		addr_unmap(&c->local.storage, &c->local.len);
+	}
+	c->source = source_of((struct sockaddr *)&c->peer, c->peer_uid);
+	TAILQ_INSERT_TAIL(&s->conns, c, entry);
+	s->nconns++;
+	s->registry->sessions++;
+	return c;
+}
+
+static const char *
+peer_text(const struct conn *c, char buf[ADDR_TEXT])
+{
+	if (!c->peer_len)
+		return NULL;
+	return addr_format((const struct sockaddr *)&c->peer, c->peer_len, buf);
+}
+
+static void
+forget(struct conn *c)
+{
+	struct service *s = c->service;
+
+	if (c->timer)
+		event_free(c->timer);
+	if (c->idle)
+		event_free(c->idle);
+	TAILQ_REMOVE(&s->conns, c, entry);
+	s->nconns--;
+	s->registry->sessions--;
+	service_conn_gone(s, c);
+	TAILQ_INSERT_HEAD(&unused, c, entry);
+}
+
+static void
+log_start(struct conn *c)
+{
+	char peer[ADDR_TEXT], local[ADDR_TEXT];
+
+	if (!log_wants(c->service->log, LOG_LEVEL_INFO))
+		return;
+	service_log(c->service, LOG_LEVEL_INFO, "start",
+		    LOG_FIELDS(LOG_I("session", (int64_t)c->session),
+			       LOG_I("pid", c->pid ? c->pid : getpid()), LOG_S("peer", peer_text(c, peer)),
+			       LOG_S("local", addr_format(&c->local.sa, c->local.len, local)),
+			       { .key = "peer_uid", .number = c->peer_pid != 0, .i = (int64_t)c->peer_uid }));
+}
+
+static void
+log_end(struct conn *c)
+{
+	char peer[ADDR_TEXT];
+	int64_t cpu_ms = 0;
+
+	if (!log_wants(c->service->log, LOG_LEVEL_INFO))
+		return;
+	if (c->has_usage) {
+		const struct timeval *u = &c->usage.ru_utime, *k = &c->usage.ru_stime;
+
+		cpu_ms = (u->tv_sec + k->tv_sec) * 1000 + (u->tv_usec + k->tv_usec) / 1000;
+	}
+	service_log(c->service, LOG_LEVEL_INFO, "end",
+		    LOG_FIELDS(LOG_I("session", (int64_t)c->session),
+			       LOG_I("pid", c->pid ? c->pid : getpid()), LOG_S("peer", peer_text(c, peer)),
+			       LOG_S("how", c->how), LOG_I("status", c->status),
+			       LOG_I("ms", c->ended_ms - c->started_ms),
+			       { .key = "cpu_ms", .number = c->has_usage, .i = cpu_ms },
+			       { .key = "maxrss_kb", .number = c->has_usage, .i = c->usage.ru_maxrss }));
+}
+
+static void
+finish(void *arg)
+{
+	struct conn *c = arg;
+
+	c->fd = -1;
+	log_end(c);
+	forget(c);
+}
+
+static void timer_cb(evutil_socket_t, short, void *);
+
+static void
+set_timer(struct conn *c, int64_t ms)
+{
+	struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
+
+	if (!c->timer)
+		c->timer = evtimer_new(c->service->registry->base, timer_cb, c);
+	if (c->timer)
+		evtimer_add(c->timer, &tv);
+}
+
+/* The first expiry is the session's timeout; after that, kill_after has passed. */
+static void
+timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (c->how)
+		c->service->handler->kill(c, true);
+	else
+		conn_kill(c, "timeout");
+}
+
+/* How long no byte has moved, as the kernel knows it; -1 if it does not. */
+static int64_t
+idle_ms(const struct conn *c)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return -1;
+	return info.tcpi_last_data_sent < info.tcpi_last_data_recv ? info.tcpi_last_data_sent
+								   : info.tcpi_last_data_recv;
+}
+
+static void
+idle_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	int64_t limit = c->service->conf->idle_timeout;
+	int64_t idle = idle_ms(c);
+	int64_t age = clock_monotonic_ms() - c->started_ms;
+	struct timeval tv;
+
+	(void)fd;
+	(void)what;
+	if (idle < 0)
+		return;
+	if (idle > age)
+		idle = age;
+	if (idle >= limit) {
+		conn_kill(c, "timeout");
+		return;
+	}
+	tv = (struct timeval){ (limit - idle) / 1000, ((limit - idle) % 1000) * 1000 + 1000 };
+	evtimer_add(c->idle, &tv);
+}
+
+static void
+start_timers(struct conn *c)
+{
+	const struct service_conf *conf = c->service->conf;
+
+	if (conf->timeout > 0)
+		set_timer(c, conf->timeout);
+	if (conf->idle_timeout > 0 && c->fd >= 0 && c->pid > 0 && conf->close == CLOSE_DRAIN) {
+		struct timeval tv = { conf->idle_timeout / 1000, (conf->idle_timeout % 1000) * 1000 };
+
+		c->idle = evtimer_new(c->service->registry->base, idle_cb, c);
+		if (c->idle)
+			evtimer_add(c->idle, &tv);
+	}
+}
+
+/* Nothing was started: no `start`, no `end`, but one `refuse`. */
+static void
+refuse_unstarted(struct conn *c, const struct error *err)
+{
+	struct listener_socket *ls = c->wait_socket;
+	struct service *s = c->service;
+	char peer[ADDR_TEXT];
+
+	service_log(s, LOG_LEVEL_WARNING, "refuse",
+		    LOG_FIELDS(LOG_S("peer", peer_text(c, peer)), LOG_S("reason", "fork"),
+			       LOG_S("errno", err->errnum ? error_name(err->errnum) : NULL),
+			       LOG_S("error", err->text)));
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	forget(c);
+	/* The datagram or connection is still there: without a pause it would be tried at once. */
+	if (ls)
+		service_release_socket(s, ls, true);
+}
+
+void
+conn_start(struct conn *c)
+{
+	struct error err = { 0 };
+
+	if (c->service->handler->start(c, &err) < 0) {
+		if (err.errnum == EMFILE || err.errnum == ENFILE) {
+			c->pending = true;
+			service_hold_nofile(c->service);
+		} else {
+			refuse_unstarted(c, &err);
+		}
+		return;
+	}
+	c->pending = false;
+	log_start(c);
+	start_timers(c);
+	if (c->service->handler->started)
+		c->service->handler->started(c);
+}
+
+void
+conn_abandon(struct conn *c)
+{
+	struct error err;
+
+	error_set(&err, EMFILE, "the daemon ends before a descriptor is free");
+	refuse_unstarted(c, &err);
+}
+
+void
+conn_set_end(struct conn *c, const char *how, int status)
+{
+	if (!c->how)
+		c->how = how;
+	c->status = status;
+}
+
+void
+conn_done(struct conn *c)
+{
+	struct service *s = c->service;
+	int fd = c->fd;
+
+	c->ended_ms = clock_monotonic_ms();
+	if (c->timer)
+		evtimer_del(c->timer);
+	if (c->idle)
+		evtimer_del(c->idle);
+	if (s->handler->stop)
+		s->handler->stop(c);
+	if (fd < 0) {
+		finish(c);
+		return;
+	}
+	if (s->conf->close == CLOSE_LEAVE || c->left || drain_is_needless(fd)) {
+		close(fd);
+		finish(c);
+		return;
+	}
+	c->fd = -1;
+	drain_start(&c->drain, s->registry->base, fd, s->conf->drain_timeout, finish, c);
+}
+
+void
+conn_kill(struct conn *c, const char *how)
+{
+	if (c->how)
+		return;
+	conn_set_end(c, how, 0);
+	if (c->idle)
+		evtimer_del(c->idle);
+	set_timer(c, c->service->conf->kill_after);
+	c->service->handler->kill(c, c->service->conf->kill_after == 0);
+}
+
+void
+conn_cut(struct conn *c)
+{
+	if (!c->drain.event)
+		return;
+	drain_cancel(&c->drain);
+	finish(c);
+}

@@ -1,0 +1,86 @@
+#ifndef CORE_SERVICE_CONN_H
+#define CORE_SERVICE_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/resource.h>
+
+#include "core/net/drain.h"
+#include "core/policy/slots.h"
+#include "core/sys/addr.h"
+
+struct bufferevent;
+struct capture;
+struct event;
+struct listener_socket;
+struct service;
+
+/* One session: from the accepted connection (or the socket handed to a wait program) to its one
+ * `end` line. Every way out goes through conn_done(). */
+struct conn {
+	TAILQ_ENTRY(conn) entry;
+	struct service *service;
+	uint64_t session;
+	int fd; /* -1: a wait session, or only the program has it (close = "leave") */
+	struct listener_socket *wait_socket;
+	struct sockaddr_storage peer;
+	socklen_t peer_len;
+	struct addr local;
+	struct source source;
+	uid_t peer_uid; /* of a unix peer */
+	gid_t peer_gid;
+	pid_t peer_pid;
+	int64_t started_ms, ended_ms;
+
+	/* the handler's */
+	pid_t pid; /* of a program; 0: none */
+	struct bufferevent *bev; /* of a built-in handler */
+	const void *stream;      /* its callbacks */
+	const char *finishing;   /* how it will end once all is written */
+	struct capture *capture;
+	uint64_t generated; /* chargen's position */
+	const char *failed_step; /* of a program that could not be started */
+	int failed_errno;
+	int64_t queued;     /* what waited on a wait socket when the program got it */
+
+	struct event *timer; /* timeout, then kill_after; or idle_timeout */
+	struct event *idle;
+	const char *how; /* the end, once it is decided */
+	int status;
+	bool has_usage;
+	struct rusage usage;
+	bool pending; /* waits for a descriptor */
+	bool left;    /* somebody else has the connection: close, do not drain */
+	struct drain drain;
+};
+
+TAILQ_HEAD(conn_list, conn);
+
+/* A new connection that has been admitted. Takes over fd. */
+struct conn *conn_new(struct service *, struct listener_socket *, int fd, const struct sockaddr *,
+		      socklen_t);
+
+/* Serves it: `start` is logged, or the reason why not. The connection may be gone afterwards. */
+void conn_start(struct conn *);
+
+/* Decides how the session ended, if that has not been decided yet: "exit", "signal", "timeout",
+ * "eof", "error", "killed". */
+void conn_set_end(struct conn *, const char *how, int status);
+
+/* The end: drain, `end` line, slot and reference given back. Exactly once for each session. */
+void conn_done(struct conn *);
+
+/* Asks the session to end as `how`: politely first, by force after kill_after. */
+void conn_kill(struct conn *, const char *how);
+
+/* Drops one that waits for a descriptor: it never started, so the log says that it was refused. */
+void conn_abandon(struct conn *);
+
+/* Ends a drain that is under way at once. */
+void conn_cut(struct conn *);
+
+/* Frees connections kept for reuse. */
+void conn_free_unused(void);
+
+#endif

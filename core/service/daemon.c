@@ -1,0 +1,621 @@
+#include "core/service/daemon.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/base/text.h"
+#include "core/service/registry.h"
+#include "core/sys/fd.h"
+#include "core/sys/inherit.h"
+#include "core/sys/reap.h"
+#include "core/sys/sink.h"
+
+struct daemon {
+	struct daemon_options options;
+	char *pidfile, *addr_file; /* absolute: the background changes the directory */
+	struct event_base *base;
+	struct registry registry;
+	struct config *config;
+	struct problems problems;
+	struct sink *sink;
+	struct log *log;
+	struct event *signals[8];
+	size_t nsignals;
+	struct event *flush;
+	int pidfile_fd;
+	int parent_fd; /* background: where the caller waits for the status */
+	unsigned announced; /* the registry's count of listen events that the address file shows */
+	bool ready, stopping, terminated, done;
+	int status;
+};
+
+/* --- the process --- */
+
+static void
+no_op(int sig)
+{
+	(void)sig;
+}
+
+/* A program must find every signal as it is by default. What a handler is set for becomes the
+ * default at exec; what is ignored would stay ignored: so nothing is, not even SIGPIPE. */
+static void
+reset_signals(void)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP)
+			sigaction(sig, &sa, NULL);
+	sa.sa_handler = no_op;
+	sa.sa_flags = SA_RESTART;
+	sigaction(SIGPIPE, &sa, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* As many descriptors as are allowed; programs get the old limit back. */
+static void
+raise_nofile(struct registry *r)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= limit.rlim_max)
+		return;
+	r->nofile = limit;
+	limit.rlim_cur = limit.rlim_max;
+	r->set_nofile = setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+static void
+close_inherited(const struct daemon_options *o)
+{
+	int keep[64];
+	size_t n = 0;
+
+	if (o->ready_fd >= 0)
+		keep[n++] = o->ready_fd;
+	for (int i = 0; i < inherit_count() && n < 64; i++)
+		keep[n++] = inherit_untaken(i);
+	fd_close_all_but(keep, n);
+}
+
+/* Returns in the child. The parent waits for the status and ends with it. */
+static int
+go_background(struct daemon *d)
+{
+	int pipefd[2], status;
+	unsigned char byte;
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+		fprintf(stderr, "evinetd: cannot go to the background: %s\n", strerror(errno));
+		return -1;
+	}
+	if (pid > 0) {
+		close(pipefd[1]);
+		if (read(pipefd[0], &byte, 1) == 1)
+			_exit(byte);
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : EX_OSERR);
+	}
+	close(pipefd[0]);
+	d->parent_fd = pipefd[1];
+	setsid();
+	return 0;
+}
+
+static void
+tell_parent(struct daemon *d, int status)
+{
+	unsigned char byte = (unsigned char)status;
+
+	if (d->parent_fd < 0)
+		return;
+	(void)!write(d->parent_fd, &byte, 1);
+	close(d->parent_fd);
+	d->parent_fd = -1;
+}
+
+/* Standard streams are the caller's until we are ready: it sees what goes wrong. */
+static void
+leave_terminal(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || chdir("/") < 0)
+		return;
+	for (int i = 0; i <= 2; i++)
+		dup2(fd, i);
+	close(fd);
+}
+
+static char *
+absolute(const char *path)
+{
+	char cwd[PATH_MAX];
+
+	if (!path)
+		return NULL;
+	if (path[0] == '/' || !getcwd(cwd, sizeof(cwd)))
+		return xstrdup(path);
+	return xasprintf("%s/%s", cwd, path);
+}
+
+/* --- problems --- */
+
+static void
+log_problems(struct daemon *d)
+{
+	problems_sort(&d->problems);
+	for (size_t i = 0; i < d->problems.n; i++) {
+		const struct problem *p = &d->problems.items[i];
+
+		log_event(d->log, p->warning ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "config_error", p->service,
+			  LOG_FIELDS(LOG_S("file", p->file), { .key = "line", .number = p->line > 0, .i = p->line },
+				     LOG_S("key", p->key), LOG_S("error", p->text)));
+	}
+}
+
+static void
+print_problems(const struct problems *problems, FILE *out)
+{
+	for (size_t i = 0; i < problems->n; i++) {
+		struct text t = { 0 };
+
+		problem_format(&problems->items[i], &t);
+		fprintf(out, "%s\n", t.s);
+		text_clear(&t);
+	}
+}
+
+/* Problems of the files are the configuration's, those of the services come on top. */
+static void
+take_problems(struct problems *to, struct problems *from)
+{
+	to->items = xrealloc(to->items, (to->n + from->n + 1) * sizeof(*to->items));
+	for (size_t i = 0; i < from->n; i++)
+		to->items[to->n++] = from->items[i];
+	to->errors += from->errors;
+	free(from->items);
+	*from = (struct problems){ 0 };
+}
+
+static int
+examine(const char *path, const struct handler *const *handlers, struct config **config, FILE *out)
+{
+	struct problems problems = { 0 };
+	struct registry r;
+	int status;
+
+	inherit_init();
+	registry_init(&r, NULL, handlers, NULL, NULL);
+	r.checking = true;
+	*config = config_load(path);
+	take_problems(&problems, &(*config)->problems);
+	registry_add(&r, *config, &problems);
+	if ((*config)->nservices == 0 && problems.errors == 0)
+		problem_add(&problems, (struct origin){ path, 0 }, NULL, NULL, "there is no service in it");
+	problems_sort(&problems);
+	print_problems(&problems, out);
+	status = problems.errors ? EX_CONFIG : 0;
+	problems_clear(&problems);
+	registry_free(&r);
+	return status;
+}
+
+int
+daemon_check(const char *path, const struct handler *const *handlers)
+{
+	struct config *config;
+	int status = examine(path, handlers, &config, stdout);
+
+	config_unref(config);
+	return status;
+}
+
+int
+daemon_dump(const char *path, const struct handler *const *handlers)
+{
+	struct config *config;
+	int status = examine(path, handlers, &config, stderr);
+	struct text t = { 0 };
+
+	config_dump(config, &t);
+	if (t.len)
+		fputs(t.s, stdout);
+	text_clear(&t);
+	config_unref(config);
+	return status;
+}
+
+/* --- ready --- */
+
+static void
+write_addr_file(struct daemon *d)
+{
+	struct text t = { 0 };
+	struct error err;
+	struct service *s;
+	char addr[ADDR_TEXT];
+
+	d->announced = d->registry.listen_events;
+	if (!d->addr_file)
+		return;
+	TAILQ_FOREACH(s, &d->registry.services, entry) {
+		for (size_t i = 0; i < s->nlisteners; i++) {
+			struct listener_socket *ls;
+
+			for (size_t j = 0; (ls = listener_socket_at(s->listeners[i].listener, j)); j++)
+				text_printf(&t, "%s\t%s\n", s->name, addr_format_url(listener_socket_addr(ls), addr));
+		}
+	}
+	if (fd_replace_file(d->addr_file, 0644, t.s ? t.s : "", t.len, &err) < 0)
+		log_event(d->log, LOG_LEVEL_ERROR, "addr_file", NULL, LOG_FIELDS(LOG_S("error", err.text)));
+	text_clear(&t);
+}
+
+static void
+tell_ready_fd(struct daemon *d)
+{
+	int fd = d->options.ready_fd;
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, "\n", 1);
+	if (fd > 2) {
+		close(fd);
+	} else {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+		if (null >= 0) {
+			dup2(null, fd);
+			close(null);
+		}
+	}
+}
+
+static int64_t
+serving_services(const struct registry *r)
+{
+	const struct service *s;
+	int64_t n = 0;
+
+	TAILQ_FOREACH(s, &r->services, entry)
+		n += service_listening(s) > 0;
+	return n;
+}
+
+static void
+announce(struct daemon *d)
+{
+	int64_t services = serving_services(&d->registry);
+	int64_t addresses = (int64_t)registry_listening(&d->registry);
+	char message[128];
+
+	d->ready = true;
+	write_addr_file(d);
+	log_event(d->log, LOG_LEVEL_INFO, "ready", NULL,
+		  LOG_FIELDS(LOG_I("services", services), LOG_I("addresses", addresses)));
+	sink_flush(d->sink);
+	snprintf(message, sizeof(message), "READY=1\nMAINPID=%d\nSTATUS=%lld services on %lld addresses\n",
+		 (int)getpid(), (long long)services, (long long)addresses);
+	inherit_notify(message);
+	tell_ready_fd(d);
+	if (d->options.background)
+		leave_terminal();
+	tell_parent(d, 0);
+}
+
+static bool
+may_listen_later(const struct registry *r)
+{
+	const struct service *s;
+
+	TAILQ_FOREACH(s, &r->services, entry)
+		if (s->conf->on_listen_error == LISTEN_ERROR_RETRY)
+			return true;
+	return false;
+}
+
+static void
+fail(struct daemon *d, int status, const char *why)
+{
+	d->status = status;
+	d->done = true;
+	log_event(d->log, LOG_LEVEL_ERROR, "stop", NULL, LOG_FIELDS(LOG_S("why", why), LOG_I("status", status)));
+}
+
+static void
+settled_cb(struct registry *r, void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->done || d->stopping)
+		return;
+	if (registry_listening(r) == 0 && !may_listen_later(r)) {
+		fail(d, r->failed ? r->failed : EX_UNAVAILABLE, "no address is left to serve");
+		return;
+	}
+	announce(d);
+}
+
+static void
+idle_cb(struct registry *r, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)r;
+	d->done = true;
+}
+
+static void
+exit_cb(struct registry *r, int status, void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->done)
+		return;
+	fail(d, status, "on_listen_error = exit");
+	d->done = false; /* sessions end first */
+	d->stopping = true;
+	registry_stop(r, false);
+}
+
+static const struct registry_callbacks callbacks = { settled_cb, idle_cb, exit_cb };
+
+/* --- signals --- */
+
+static void
+stop(struct daemon *d, int sig)
+{
+	bool again = d->stopping;
+
+	d->stopping = true;
+	log_event(d->log, LOG_LEVEL_INFO, "stop", NULL,
+		  LOG_FIELDS(LOG_S("signal", sigabbrev_np(sig)), LOG_I("sessions", (int64_t)d->registry.sessions)));
+	inherit_notify("STOPPING=1\n");
+	if (sig == SIGQUIT)
+		registry_drain(&d->registry);
+	else
+		registry_stop(&d->registry, again && d->terminated);
+	d->terminated |= sig != SIGQUIT;
+}
+
+static void
+signal_cb(evutil_socket_t sig, short what, void *arg)
+{
+	struct daemon *d = arg;
+	struct error err;
+
+	(void)what;
+	switch (sig) {
+	case SIGTERM:
+	case SIGINT:
+	case SIGQUIT:
+		stop(d, (int)sig);
+		break;
+	case SIGHUP:
+		if (sink_reopen(d->sink, &err) < 0)
+			log_event(d->log, LOG_LEVEL_ERROR, "reload", NULL,
+				  LOG_FIELDS(LOG_S("what", "log"), LOG_S("error", err.text)));
+		registry_reopen_logs(&d->registry);
+		log_event(d->log, LOG_LEVEL_INFO, "reload", NULL,
+			  LOG_FIELDS(LOG_S("what", "log"), LOG_I("sessions", (int64_t)d->registry.sessions)));
+		break;
+	default:
+		log_event(d->log, LOG_LEVEL_WARNING, "signal", NULL,
+			  LOG_FIELDS(LOG_S("signal", sigabbrev_np((int)sig)), LOG_S("error", "has no meaning yet")));
+	}
+}
+
+static int
+watch_signals(struct daemon *d)
+{
+	static const int watched[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2 };
+
+	for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++) {
+		struct event *ev = evsignal_new(d->base, watched[i], signal_cb, d);
+
+		if (!ev || event_add(ev, NULL) < 0)
+			return -1;
+		d->signals[d->nsignals++] = ev;
+	}
+	return 0;
+}
+
+/* --- boot --- */
+
+static int
+open_log(struct daemon *d, struct error *err)
+{
+	const struct log_conf *c = &d->config->global.log;
+	const char *target = d->options.log_target;
+	int format = d->options.log_format, level = d->options.log_level;
+
+	target = target ? target : c->target ? c->target : d->options.background ? "syslog" : "stderr";
+	format = format >= 0 ? format : c->format >= 0 ? c->format : LOG_FORMAT_TEXT;
+	level = level >= 0 ? level : c->level >= 0 ? c->level : LOG_LEVEL_INFO;
+	d->sink = sink_open(target, err);
+	if (!d->sink)
+		return -1;
+	d->log = log_new(sink_for_log(d->sink), (enum log_format)format, (enum log_level)level);
+	d->registry.log = d->log;
+	d->registry.log_target = target;
+	d->registry.log_format = (enum log_format)format;
+	d->registry.log_level = (enum log_level)level;
+	return 0;
+}
+
+static int
+lock_pidfile(struct daemon *d, struct error *err)
+{
+	char pid[32];
+	ssize_t n;
+
+	if (!d->pidfile)
+		return 0;
+	d->pidfile_fd = open(d->pidfile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (d->pidfile_fd < 0)
+		return error_set(err, errno, "open pidfile %s", d->pidfile);
+	if (flock(d->pidfile_fd, LOCK_EX | LOCK_NB) < 0) {
+		n = read(d->pidfile_fd, pid, sizeof(pid) - 1);
+		pid[n > 0 ? n : 0] = '\0';
+		pid[strcspn(pid, "\n")] = '\0';
+		close(d->pidfile_fd);
+		d->pidfile_fd = -1;
+		return error_set(err, 0, "pidfile %s is locked: evinetd runs already, as %s", d->pidfile, pid);
+	}
+	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+	if (ftruncate(d->pidfile_fd, 0) < 0 || fd_write_all(d->pidfile_fd, pid, strlen(pid)) < 0)
+		return error_set(err, errno, "write pidfile %s", d->pidfile);
+	return 0;
+}
+
+static void
+flush_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg; /* the turn of the loop that this makes is all that is wanted */
+}
+
+static void
+flush_logs(struct daemon *d)
+{
+	int64_t next = log_tell_sums(d->log, false);
+	bool left = registry_flush_logs(&d->registry, &next);
+	struct timeval tv;
+
+	left |= sink_flush(d->sink);
+	if (left && (next < 0 || next > 100))
+		next = 100;
+	if (next < 0)
+		return;
+	tv = (struct timeval){ next / 1000, (next % 1000) * 1000 + 1000 };
+	evtimer_add(d->flush, &tv);
+}
+
+static void
+warn_untaken_sockets(struct daemon *d)
+{
+	for (int i = 0; i < inherit_count(); i++) {
+		int fd = inherit_untaken(i);
+
+		if (fd < 0)
+			continue;
+		log_event(d->log, LOG_LEVEL_WARNING, "inherited", NULL,
+			  LOG_FIELDS(LOG_I("fd", fd), LOG_S("error", "no service listens on this descriptor: closed")));
+		close(fd);
+	}
+}
+
+static int
+boot(struct daemon *d, const struct handler *const *handlers)
+{
+	struct error err;
+
+	d->config = config_load(d->options.config);
+	if (d->options.background && go_background(d) < 0)
+		return EX_OSERR;
+	d->base = event_base_new();
+	if (!d->base) {
+		fprintf(stderr, "evinetd: no event loop can be had\n");
+		return EX_OSERR;
+	}
+	registry_init(&d->registry, d->base, handlers, &callbacks, d);
+	raise_nofile(&d->registry);
+	if (open_log(d, &err) < 0) {
+		fprintf(stderr, "evinetd: %s\n", err.text);
+		return EX_CONFIG;
+	}
+	take_problems(&d->problems, &d->config->problems);
+	registry_add(&d->registry, d->config, &d->problems);
+	log_problems(d);
+	if (d->options.background)
+		print_problems(&d->problems, stderr);
+	if (TAILQ_EMPTY(&d->registry.services)) {
+		fail(d, EX_CONFIG, d->config->nservices ? "every service is refused" : "there is no service");
+		return EX_CONFIG;
+	}
+	if (lock_pidfile(d, &err) < 0 || reap_init(d->base, &err) < 0 || watch_signals(d) < 0) {
+		fail(d, EX_OSERR, err.text);
+		return EX_OSERR;
+	}
+	d->flush = evtimer_new(d->base, flush_cb, d);
+	registry_start(&d->registry);
+	warn_untaken_sockets(d);
+	return 0;
+}
+
+static void
+shut_down(struct daemon *d)
+{
+	registry_free(&d->registry);
+	reap_clear();
+	for (size_t i = 0; i < d->nsignals; i++)
+		event_free(d->signals[i]);
+	if (d->flush)
+		event_free(d->flush);
+	if (d->addr_file && d->ready)
+		unlink(d->addr_file);
+	if (d->pidfile_fd >= 0) {
+		unlink(d->pidfile);
+		close(d->pidfile_fd);
+	}
+	log_free(d->log);
+	sink_free(d->sink);
+	if (d->base)
+		event_base_free(d->base);
+	problems_clear(&d->problems);
+	config_unref(d->config);
+	free(d->pidfile);
+	free(d->addr_file);
+	libevent_global_shutdown();
+}
+
+int
+daemon_run(const struct daemon_options *options, const struct handler *const *handlers)
+{
+	struct daemon d = { .options = *options, .pidfile_fd = -1, .parent_fd = -1 };
+	int status;
+
+	if (fd_fill_standard() < 0 || fd_cloexec_all() < 0)
+		return EX_OSERR;
+	inherit_init();
+	reset_signals();
+	if (options->background)
+		close_inherited(options);
+	d.pidfile = absolute(options->pidfile);
+	d.addr_file = absolute(options->addr_file);
+	TAILQ_INIT(&d.registry.services);
+	status = boot(&d, handlers);
+	if (status)
+		d.status = status;
+	else
+		flush_logs(&d);
+	while (status == 0 && !d.done) {
+		event_base_loop(d.base, EVLOOP_ONCE);
+		if (d.ready && d.announced != d.registry.listen_events)
+			write_addr_file(&d);
+		flush_logs(&d);
+	}
+	status = d.status;
+	if (status && d.options.background && d.parent_fd >= 0)
+		fprintf(stderr, "evinetd: not started, status %d\n", status);
+	shut_down(&d);
+	tell_parent(&d, status);
+	return status;
+}

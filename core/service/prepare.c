@@ -1,0 +1,355 @@
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/net/resolve.h"
+#include "core/service/registry.h"
+#include "core/service/service.h"
+#include "core/sys/creds.h"
+
+/* From the words of a configuration to a service that can run. Whatever is wrong is a problem with
+ * the line it stands on; a service with a problem is refused as a whole. */
+
+struct preparation {
+	struct service *s;
+	struct problems *problems;
+};
+
+static void
+wrong(struct preparation *p, const char *section, const char *key, const char *text)
+{
+	problem_add(p->problems, service_conf_origin(p->s->conf, section, key), p->s->name, key, "%s", text);
+}
+
+static void
+choose_handler(struct preparation *p)
+{
+	struct service *s = p->s;
+	const char *names[64];
+	const char *near;
+	size_t n = 0;
+
+	s->handler = handler_find(s->registry->handlers, s->conf->handler);
+	if (s->handler)
+		return;
+	for (const struct handler *const *h = s->registry->handlers; *h && n < 63; h++)
+		names[n++] = (*h)->name;
+	names[n] = NULL;
+	near = text_nearest(s->conf->handler, names);
+	problem_add(p->problems, service_conf_origin(s->conf, NULL, "handler"), s->name, "handler",
+		    "\"%s\" is unknown%s%s%s", s->conf->handler, near ? "; did you mean " : "", near ? near : "",
+		    near ? "?" : "");
+}
+
+/* --- listeners --- */
+
+static struct service_listener *
+add_listener(struct preparation *p, const char *text, struct origin origin)
+{
+	struct service *s = p->s;
+	const struct service_conf *conf = s->conf;
+	struct service_listener *sl;
+	struct sockopts *o;
+
+	s->listeners = xrealloc(s->listeners, (s->nlisteners + 1) * sizeof(*s->listeners));
+	sl = &s->listeners[s->nlisteners++];
+	*sl = (struct service_listener){ .service = s, .params = LISTENER_PARAMS, .origin = origin };
+	sl->text = xstrdup(text);
+	sl->params.first = conf->bind == BIND_FIRST;
+	sl->params.mode = conf->wait ? LISTENER_READY : LISTENER_ACCEPT;
+	sl->params.socket.queuesize = conf->queuesize;
+	sl->params.socket.mode = conf->mode;
+	o = &sl->params.socket.options;
+	o->reuseaddr = conf->sock.reuseaddr;
+	o->reuseport = conf->sock.reuseport;
+	o->v6only = conf->sock.v6only;
+	o->freebind = conf->sock.freebind;
+	o->transparent = conf->sock.transparent;
+	o->keepalive = conf->sock.keepalive;
+	o->keepalive_idle = conf->sock.keepalive_idle;
+	o->keepalive_interval = conf->sock.keepalive_interval;
+	o->keepalive_count = conf->sock.keepalive_count;
+	o->nodelay = conf->sock.nodelay;
+	o->defer_accept = conf->sock.defer_accept;
+	o->fastopen = conf->sock.fastopen;
+	o->rcvbuf = conf->sock.rcvbuf;
+	o->sndbuf = conf->sock.sndbuf;
+	o->tos = conf->sock.tos;
+	o->mark = conf->sock.mark;
+	o->priority = conf->sock.priority;
+	/* A datagram is answered from the address it was sent to. */
+	o->pktinfo = s->handler && (s->handler->sockets & HANDLER_DATAGRAM) && !conf->wait ? 1 : SOCKOPT_UNSET;
+	o->device = conf->sock.device;
+	o->congestion = conf->sock.congestion;
+	return sl;
+}
+
+static void
+file_owner(struct preparation *p, struct service_listener *sl)
+{
+	const struct service_conf *conf = p->s->conf;
+	struct error err;
+
+	if (conf->owner && creds_user(conf->owner, &sl->params.socket.owner, &err) < 0)
+		wrong(p, NULL, "owner", err.text);
+	if (conf->group_owner && creds_group(conf->group_owner, &sl->params.socket.group, &err) < 0)
+		wrong(p, NULL, "group_owner", err.text);
+}
+
+static void
+add_addr(struct service_listener *sl, const struct addr *a)
+{
+	sl->addrs = xrealloc(sl->addrs, (sl->params.naddrs + 1) * sizeof(*sl->addrs));
+	sl->addrs[sl->params.naddrs++] = *a;
+	sl->params.addrs = sl->addrs;
+}
+
+static void
+check_name(struct preparation *p, const struct service_listener *sl, const char *key)
+{
+	struct resolve_query q = {
+		.host = sl->host,
+		.service = sl->port,
+		.family = sl->params.family,
+		.socktype = sl->params.socktype,
+		.protocol = sl->params.protocol,
+		.flags = sl->params.flags,
+	};
+	struct addr_list list;
+	struct error err;
+
+	if (!p->s->registry->checking)
+		return;
+	if (resolve_now(&q, &list, &err) < 0)
+		problem_add(p->problems, sl->origin, p->s->name, key, "\"%s\": %s", sl->text, err.text);
+	addr_list_clear(&list);
+}
+
+static void
+use_spec(struct preparation *p, struct service_listener *sl, const struct addr_spec *spec)
+{
+	sl->params.socktype = spec->socktype;
+	switch (spec->kind) {
+	case ADDR_INET:
+		sl->host = xstrdup(spec->host);
+		sl->port = xstrdup(spec->port);
+		sl->params.host = sl->host;
+		sl->params.service = sl->port;
+		sl->params.family = spec->family;
+		check_name(p, sl, "listen");
+		break;
+	case ADDR_FD:
+		sl->handle = xstrdup(spec->port);
+		break;
+	default:
+		add_addr(sl, &spec->addr);
+	}
+}
+
+static void
+short_form(struct preparation *p)
+{
+	const struct service_conf *conf = p->s->conf;
+	struct origin origin = service_conf_origin(conf, NULL, "listen");
+
+	for (size_t i = 0; i < conf->listen.list.n; i++) {
+		const char *text = conf->listen.list.items[i];
+		struct service_listener *sl;
+		struct addr_spec spec;
+		struct error err;
+
+		if (addr_spec_parse(text, &spec, &err) < 0) { /* already told by the row's check */
+			wrong(p, NULL, "listen", err.text);
+			continue;
+		}
+		sl = add_listener(p, text, origin);
+		file_owner(p, sl);
+		use_spec(p, sl, &spec);
+	}
+}
+
+static int
+protocol_number(const char *name, int *protocol)
+{
+	const struct protoent *pe = getprotobyname(name);
+	int64_t n;
+
+	if (pe)
+		*protocol = pe->p_proto;
+	else if (parse_int(name, 0, 255, &n, NULL) == 0)
+		*protocol = (int)n;
+	else
+		return -1;
+	return 0;
+}
+
+static void
+use_addrs(struct preparation *p, struct service_listener *sl, const struct listener_conf *l)
+{
+	for (size_t i = 0; i < l->addrs.list.n; i++) {
+		struct resolve_query q = { .socktype = SOCK_STREAM };
+		struct addr_list list = { 0 };
+		struct addr_spec spec;
+		struct error err;
+		int r;
+
+		if (addr_spec_parse(l->addrs.list.items[i], &spec, &err) < 0)
+			continue;
+		if (spec.kind == ADDR_UNIX || spec.kind == ADDR_VSOCK) {
+			add_addr(sl, &spec.addr);
+			continue;
+		}
+		q.host = spec.host;
+		q.service = spec.port;
+		q.family = spec.family;
+		q.socktype = spec.socktype;
+		r = spec.kind == ADDR_INET ? resolve_numeric(&q, &list, &err) : 0;
+		if (r <= 0)
+			problem_add(p->problems, l->origin, p->s->name, "listener.addrs",
+				    "\"%s\" is a name: use host and service", l->addrs.list.items[i]);
+		for (size_t j = 0; r > 0 && j < list.n; j++)
+			add_addr(sl, &list.addrs[j]);
+		addr_list_clear(&list);
+	}
+}
+
+static void
+long_form(struct preparation *p, const struct listener_conf *l)
+{
+	char *text = l->handle	     ? xasprintf("fd:%s", l->handle)
+		     : l->addrs.list.n ? xstrdup(l->addrs.list.items[0])
+				       : xasprintf("%s:%s", l->host ? l->host : "*", l->service ? l->service : "0");
+	struct service_listener *sl = add_listener(p, text, l->origin);
+	int ways = (l->handle != NULL) + (l->addrs.list.n > 0) + (l->host || l->service);
+
+	free(text);
+	file_owner(p, sl);
+	sl->params.family = schema_family(l);
+	sl->params.socktype = schema_socktype(l);
+	sl->params.flags = schema_flags(l);
+	if (ways != 1) {
+		problem_add(p->problems, l->origin, p->s->name, "listener",
+			    "expected one of: handle, addrs, host and service");
+		return;
+	}
+	if (l->protocol && protocol_number(l->protocol, &sl->params.protocol) < 0)
+		problem_add(p->problems, l->origin, p->s->name, "listener.protocol", "\"%s\" is unknown", l->protocol);
+	if (l->handle) {
+		sl->handle = xstrdup(l->handle);
+	} else if (l->addrs.list.n) {
+		use_addrs(p, sl, l);
+		if (sl->params.naddrs)
+			sl->params.socktype = sl->addrs[0].socktype;
+	} else {
+		sl->host = xstrdup(l->host && strcmp(l->host, "*") != 0 ? l->host : "");
+		sl->port = xstrdup(l->service ? l->service : "0");
+		sl->params.host = sl->host;
+		sl->params.service = sl->port;
+		check_name(p, sl, "listener");
+	}
+}
+
+/* What a socket of this kind can be used for by the handler that was chosen. */
+static void
+check_socktypes(struct preparation *p)
+{
+	struct service *s = p->s;
+	const struct handler *h = s->handler;
+
+	if (s->conf->wait && !(h->sockets & HANDLER_WAIT))
+		wrong(p, NULL, "wait", "needs a program: the built-in handlers have no use for it");
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		const struct service_listener *sl = &s->listeners[i];
+
+		if (sl->handle || sl->params.socktype != SOCK_DGRAM)
+			continue;
+		if (!s->conf->wait && !(h->sockets & HANDLER_DATAGRAM))
+			problem_add(p->problems, sl->origin, s->name, "listen",
+				    "\"%s\": a program on a datagram socket needs wait = true", sl->text);
+	}
+}
+
+/* --- the rest --- */
+
+static void
+read_list(struct preparation *p, const char *key, const struct list_value *list, struct acl *acl)
+{
+	struct error err;
+
+	for (size_t i = 0; i < list->list.n; i++) {
+		if (acl_add(acl, list->list.items[i], &err) < 0) {
+			wrong(p, NULL, key, err.text);
+			p->s->admission.nobody = true;
+		}
+	}
+}
+
+static void
+prepare_admission(struct preparation *p)
+{
+	const struct service_conf *conf = p->s->conf;
+	struct admission *a = &p->s->admission;
+
+	a->has_allow = conf->allow.set;
+	read_list(p, "allow", &conf->allow, &a->allow);
+	read_list(p, "deny", &conf->deny, &a->deny);
+	slots_init(&a->slots, conf->instances, conf->per_source);
+	rate_init(&a->rate, conf->rate.count, conf->rate.interval_ms, conf->rate_burst);
+	if (conf->rate_burst && !conf->rate.count)
+		wrong(p, NULL, "rate_burst", "means nothing without rate");
+	if (conf->wait && (conf->allow.set || conf->deny.set))
+		wrong(p, NULL, conf->deny.set ? "deny" : "allow",
+		      "cannot be kept with wait = true: the program accepts the clients itself");
+	if (conf->wait && conf->per_source)
+		wrong(p, NULL, "per_source", "cannot be kept with wait = true: the program accepts the clients itself");
+}
+
+static void
+prepare_log(struct preparation *p)
+{
+	struct service *s = p->s;
+	struct error err;
+
+	s->log = registry_log_for(s->registry, &s->conf->log, &err);
+	if (!s->log && !s->registry->checking)
+		wrong(p, "log", "target", err.text);
+	s->log_events = s->conf->log_events.set ? 0 : UINT32_MAX;
+	for (size_t i = 0; i < s->conf->log_events.list.n; i++)
+		for (size_t j = 0; schema_log_events[j]; j++)
+			if (strcmp(schema_log_events[j], s->conf->log_events.list.items[i]) == 0)
+				s->log_events |= 1U << j;
+}
+
+struct service *
+service_prepare(struct registry *r, struct config *config, const struct service_conf *conf,
+		struct problems *problems)
+{
+	struct service *s = xcalloc(1, sizeof(*s));
+	struct preparation p = { s, problems };
+	size_t before = problems->errors;
+
+	s->registry = r;
+	s->config = config_ref(config);
+	s->conf = conf;
+	s->name = conf->name;
+	TAILQ_INIT(&s->conns);
+	prepare_log(&p);
+	choose_handler(&p);
+	short_form(&p);
+	for (size_t i = 0; i < conf->nlisteners; i++)
+		long_form(&p, &conf->listeners[i]);
+	if (s->nlisteners == 0)
+		problem_add(problems, conf->origin, s->name, "listen", "expected at least one address to listen on");
+	prepare_admission(&p);
+	if (s->handler) {
+		check_socktypes(&p);
+		if (s->handler->prepare && s->handler->prepare(s, problems) < 0 && problems->errors == before)
+			wrong(&p, NULL, "handler", "cannot be used");
+	}
+	if (problems->errors > before) {
+		service_free(s);
+		return NULL;
+	}
+	return s;
+}

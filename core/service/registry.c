@@ -1,0 +1,193 @@
+#include "core/service/registry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/text.h"
+#include "core/sys/sink.h"
+
+void
+registry_init(struct registry *r, struct event_base *base, const struct handler *const *handlers,
+	      const struct registry_callbacks *on, void *arg)
+{
+	*r = (struct registry){ .base = base, .handlers = handlers, .on = on, .arg = arg,
+				.log_target = "stderr", .log_level = LOG_LEVEL_INFO };
+	TAILQ_INIT(&r->services);
+}
+
+struct log *
+registry_log_for(struct registry *r, const struct log_conf *c, struct error *err)
+{
+	int format = c->format >= 0 ? c->format : (int)r->log_format;
+	int level = c->level >= 0 ? c->level : (int)r->log_level;
+	const char *target = c->target ? c->target : r->log_target;
+	struct registry_log *l;
+
+	if (r->checking || (!c->target && c->format < 0 && c->level < 0))
+		return r->log;
+	for (l = r->logs; l; l = l->next)
+		if (strcmp(l->target, target) == 0 && l->format == format && l->level == level)
+			return l->log;
+	l = xcalloc(1, sizeof(*l));
+	l->sink = sink_open(target, err);
+	if (!l->sink) {
+		free(l);
+		return NULL;
+	}
+	l->target = xstrdup(target);
+	l->format = format;
+	l->level = level;
+	l->log = log_new(sink_for_log(l->sink), (enum log_format)format, (enum log_level)level);
+	l->next = r->logs;
+	r->logs = l;
+	return l->log;
+}
+
+void
+registry_add(struct registry *r, struct config *config, struct problems *problems)
+{
+	for (size_t i = 0; i < config->nservices; i++) {
+		struct service *s;
+
+		if (config->services[i].refused)
+			continue;
+		s = service_prepare(r, config, &config->services[i], problems);
+		if (s)
+			TAILQ_INSERT_TAIL(&r->services, s, entry);
+	}
+}
+
+void
+registry_start(struct registry *r)
+{
+	struct service *s;
+
+	/* Counted as one until all have begun, so that "settled" is not told too early. */
+	r->unsettled++;
+	TAILQ_FOREACH(s, &r->services, entry)
+		service_start(s);
+	if (--r->unsettled == 0 && r->on->on_settled)
+		r->on->on_settled(r, r->arg);
+}
+
+void
+registry_drain(struct registry *r)
+{
+	struct service *s;
+
+	r->stopping = true;
+	TAILQ_FOREACH(s, &r->services, entry)
+		service_stop_listening(s);
+	if (r->sessions == 0 && r->on->on_idle)
+		r->on->on_idle(r, r->arg);
+}
+
+static void
+end_sessions(struct service *s, bool force)
+{
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c->drain.event) {
+			if (force)
+				conn_cut(c);
+		} else if (c->pending) {
+			conn_abandon(c);
+		} else if (force) {
+			conn_set_end(c, "killed", 0);
+			s->handler->kill(c, true);
+		} else {
+			conn_kill(c, "killed");
+		}
+	}
+}
+
+void
+registry_stop(struct registry *r, bool force)
+{
+	bool before = r->stopping;
+	struct service *s;
+
+	r->stopping = true;
+	TAILQ_FOREACH(s, &r->services, entry) {
+		if (!before)
+			service_stop_listening(s);
+		end_sessions(s, force);
+	}
+	if (r->sessions == 0 && r->on->on_idle)
+		r->on->on_idle(r, r->arg);
+}
+
+void
+registry_free(struct registry *r)
+{
+	struct service *s;
+
+	while ((s = TAILQ_FIRST(&r->services))) {
+		TAILQ_REMOVE(&r->services, s, entry);
+		service_free(s);
+	}
+	while (r->logs) {
+		struct registry_log *l = r->logs;
+
+		r->logs = l->next;
+		log_free(l->log);
+		sink_free(l->sink);
+		free(l->target);
+		free(l);
+	}
+	conn_free_unused();
+}
+
+bool
+registry_flush_logs(struct registry *r, int64_t *next)
+{
+	bool left = false;
+
+	for (struct registry_log *l = r->logs; l; l = l->next) {
+		int64_t due = log_tell_sums(l->log, false);
+
+		if (due >= 0 && (*next < 0 || due < *next))
+			*next = due;
+		left |= sink_flush(l->sink);
+	}
+	return left;
+}
+
+void
+registry_reopen_logs(struct registry *r)
+{
+	for (struct registry_log *l = r->logs; l; l = l->next) {
+		struct error err;
+
+		if (sink_reopen(l->sink, &err) < 0)
+			log_event(r->log, LOG_LEVEL_ERROR, "reload", NULL,
+				  LOG_FIELDS(LOG_S("what", "log"), LOG_S("error", err.text)));
+	}
+}
+
+void
+registry_descriptor_free(struct registry *r)
+{
+	struct service *s, *next;
+
+	if (r->short_of_files == 0 || r->stopping)
+		return;
+	for (s = TAILQ_FIRST(&r->services); s; s = next) {
+		next = TAILQ_NEXT(s, entry);
+		if (s->nofile_calm)
+			service_retry_pending(s);
+	}
+}
+
+size_t
+registry_listening(const struct registry *r)
+{
+	const struct service *s;
+	size_t n = 0;
+
+	TAILQ_FOREACH(s, &r->services, entry)
+		n += service_listening(s);
+	return n;
+}

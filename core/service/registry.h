@@ -1,0 +1,79 @@
+#ifndef CORE_SERVICE_REGISTRY_H
+#define CORE_SERVICE_REGISTRY_H
+
+#include "core/service/service.h"
+
+struct event_base;
+struct sink;
+
+TAILQ_HEAD(service_list, service);
+
+struct registry_callbacks {
+	/* Everything that was started has been tried once. */
+	void (*on_settled)(struct registry *, void *arg);
+	/* The last session has ended (after registry_stop or registry_drain). */
+	void (*on_idle)(struct registry *, void *arg);
+	/* A service with on_listen_error = "exit" has nowhere to listen; status as documented. */
+	void (*on_exit)(struct registry *, int status, void *arg);
+};
+
+/* All services that run, and what they share. */
+struct registry {
+	struct event_base *base;
+	const struct handler *const *handlers; /* NULL-terminated */
+	const struct registry_callbacks *on;
+	void *arg;
+	struct service_list services;
+	struct log *log;
+	struct registry_log {
+		struct registry_log *next;
+		char *target;
+		int format, level;
+		struct sink *sink;
+		struct log *log;
+	} *logs; /* those of services with a target of their own */
+	const char *log_target; /* of `log`; borrowed */
+	enum log_format log_format;
+	enum log_level log_level;
+	uint64_t last_session;
+	size_t sessions;  /* those that are not finished, draining ones included */
+	int short_of_files; /* services that had to hold for want of a descriptor, lately */
+	size_t unsettled; /* listeners that have not been tried yet */
+	bool checking;   /* --check: names are looked up at once, nothing is opened */
+	bool stopping;
+	unsigned listen_events; /* grows with each socket that begins to listen */
+	int failed;      /* exit status of the most telling failure to listen */
+	struct rlimit nofile; /* what programs get: the daemon may have raised its own */
+	bool set_nofile;
+};
+
+void registry_init(struct registry *, struct event_base *, const struct handler *const *,
+		   const struct registry_callbacks *, void *arg);
+
+/* Prepares all services of a configuration; bad ones are added to the problems and left out. */
+void registry_add(struct registry *, struct config *, struct problems *);
+
+void registry_start(struct registry *);
+
+/* No more connections. Sessions go on until they end. */
+void registry_drain(struct registry *);
+
+/* No more connections, and all sessions are asked to end; by force after their kill_after, or at
+ * once with `force`. */
+void registry_stop(struct registry *, bool force);
+
+void registry_free(struct registry *);
+
+/* The log for a target; the registry's own if target is NULL and nothing differs. */
+struct log *registry_log_for(struct registry *, const struct log_conf *, struct error *);
+
+/* Flushes all logs. True if something could not be written yet. */
+bool registry_flush_logs(struct registry *, int64_t *next_sum_ms);
+void registry_reopen_logs(struct registry *);
+
+/* A descriptor has become free: whoever waits for one may try again. */
+void registry_descriptor_free(struct registry *);
+
+size_t registry_listening(const struct registry *);
+
+#endif

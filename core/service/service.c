@@ -1,0 +1,533 @@
+#include "core/service/service.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/text.h"
+#include "core/service/capture.h"
+#include "core/service/registry.h"
+#include "core/sys/holder.h"
+#include "core/sys/inherit.h"
+
+/* Longer than the listener's own pause: otherwise every one of its tries would be told. */
+static const struct timeval nofile_calm = { 2, 0 };
+
+/* A program that ends without having taken anything would be started again at once, for ever. */
+static const struct timeval untouched_pause = { 0, 500000 };
+
+static bool
+wants_event(const struct service *s, const char *event)
+{
+	for (size_t i = 0; schema_log_events[i]; i++)
+		if (strcmp(schema_log_events[i], event) == 0)
+			return s->log_events & (1U << i);
+	return true;
+}
+
+void
+service_log(struct service *s, enum log_level level, const char *event, const struct log_field *f)
+{
+	if (log_wants(s->log, level) && wants_event(s, event))
+		log_event(s->log, level, event, s->name, f);
+}
+
+void
+service_log_summed(struct service *s, enum log_level level, const char *event,
+		   const struct log_field *f)
+{
+	if (log_wants(s->log, level) && wants_event(s, event))
+		log_event_summed(s->log, level, event, s->name, f);
+}
+
+/* --- holds --- */
+
+static const char *
+hold_name(enum listener_hold why)
+{
+	switch (why) {
+	case HOLD_FULL:
+		return "full";
+	case HOLD_RATE:
+		return "rate";
+	case HOLD_NOFILE:
+		return "nofile";
+	case HOLD_CHILD:
+		return "child";
+	case HOLD_PAUSED:
+		return "paused";
+	default:
+		return "stopping";
+	}
+}
+
+static void
+log_hold(struct service *s, const char *event, enum listener_hold why)
+{
+	service_log_summed(s, LOG_LEVEL_INFO, event, LOG_FIELDS(LOG_S("why", hold_name(why))));
+}
+
+static void
+hold(struct service *s, enum listener_hold why)
+{
+	if (s->holds & why)
+		return;
+	s->holds |= why;
+	for (size_t i = 0; i < s->nlisteners; i++)
+		listener_hold(s->listeners[i].listener, why);
+	log_hold(s, "hold", why);
+}
+
+static void
+release(struct service *s, enum listener_hold why)
+{
+	if (!(s->holds & why))
+		return;
+	s->holds &= ~(unsigned)why;
+	log_hold(s, "release", why);
+	for (size_t i = 0; i < s->nlisteners; i++)
+		listener_release(s->listeners[i].listener, why);
+}
+
+static void
+rate_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	release(arg, HOLD_RATE);
+}
+
+/* After each session that was let in: whoever comes next has to wait in the queue if there is no
+ * place or no token left. Nobody is accepted only to be kept waiting. */
+static void
+hold_if_exhausted(struct service *s)
+{
+	int64_t ns;
+
+	if (s->conf->when_full != FULL_WAIT)
+		return;
+	if (slots_full(&s->admission.slots))
+		hold(s, HOLD_FULL);
+	ns = rate_delay(&s->admission.rate, clock_monotonic_ns());
+	if (ns > 0) {
+		struct timeval tv = { ns / 1000000000, (ns % 1000000000) / 1000 + 1 };
+
+		if (!s->rate_timer)
+			s->rate_timer = evtimer_new(s->registry->base, rate_cb, s);
+		if (s->rate_timer && evtimer_add(s->rate_timer, &tv) == 0)
+			hold(s, HOLD_RATE);
+	}
+}
+
+/* Told once while descriptors are short, however often the hold comes and goes. */
+static void
+nofile_calm_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *s = arg;
+	struct conn *c;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(c, &s->conns, entry) {
+		if (c->pending) {
+			evtimer_add(s->nofile_calm, &nofile_calm);
+			service_retry_pending(s);
+			return;
+		}
+	}
+	event_free(s->nofile_calm);
+	s->nofile_calm = NULL;
+	s->registry->short_of_files--;
+	log_hold(s, "release", HOLD_NOFILE);
+}
+
+static void
+tell_nofile(struct service *s)
+{
+	if (!s->nofile_calm) {
+		log_hold(s, "hold", HOLD_NOFILE);
+		s->nofile_calm = evtimer_new(s->registry->base, nofile_calm_cb, s);
+		s->registry->short_of_files += s->nofile_calm != NULL;
+	}
+	if (s->nofile_calm)
+		evtimer_add(s->nofile_calm, &nofile_calm);
+}
+
+void
+service_hold_nofile(struct service *s)
+{
+	tell_nofile(s);
+	for (size_t i = 0; i < s->nlisteners; i++)
+		listener_hold(s->listeners[i].listener, HOLD_NOFILE);
+}
+
+void
+service_retry_pending(struct service *s)
+{
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (!c->pending)
+			continue;
+		conn_start(c);
+		return; /* one descriptor, one try */
+	}
+	for (size_t i = 0; i < s->nlisteners; i++)
+		listener_release(s->listeners[i].listener, HOLD_NOFILE);
+}
+
+void
+service_conn_gone(struct service *s, struct conn *c)
+{
+	slots_give_back(&s->admission.slots, &c->source);
+	if (s->holds & HOLD_FULL && !slots_full(&s->admission.slots))
+		release(s, HOLD_FULL);
+	registry_descriptor_free(s->registry);
+	if (s->registry->sessions == 0 && s->registry->stopping && s->registry->on->on_idle)
+		s->registry->on->on_idle(s->registry, s->registry->arg);
+}
+
+/* --- connections --- */
+
+static uint32_t
+unix_peer_uid(int fd, const struct sockaddr *peer)
+{
+	struct ucred cred = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof(cred);
+
+	if (peer->sa_family == AF_UNIX)
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+	return cred.uid;
+}
+
+static void
+log_refusal(struct service *s, const struct sockaddr *peer, socklen_t len, const char *reason)
+{
+	char text[ADDR_TEXT];
+
+	if (log_wants(s->log, LOG_LEVEL_INFO))
+		service_log(s, LOG_LEVEL_INFO, "refuse",
+			    LOG_FIELDS(LOG_S("peer", addr_format(peer, len, text)), LOG_S("reason", reason)));
+}
+
+static void
+accept_cb(struct listener_socket *ls, int fd, const struct sockaddr *peer, socklen_t len, void *arg)
+{
+	struct service_listener *sl = arg;
+	struct service *s = sl->service;
+	struct sockaddr_storage ss = { 0 };
+	struct source src;
+	struct admit_result r;
+
+	memcpy(&ss, peer, len < sizeof(ss) ? len : sizeof(ss));
+	addr_unmap(&ss, &len);
+	src = source_of((struct sockaddr *)&ss, unix_peer_uid(fd, peer));
+	r = admit(&s->admission, (struct sockaddr *)&ss, &src, clock_monotonic_ns());
+	if (r.verdict == ADMIT_REFUSE) {
+		log_refusal(s, (struct sockaddr *)&ss, len, r.reason);
+		close(fd);
+		return;
+	}
+	/* Before it starts: a client that waits for a place must see the hold before it is served. */
+	hold_if_exhausted(s);
+	conn_start(conn_new(s, ls, fd, (struct sockaddr *)&ss, len));
+}
+
+int64_t
+service_queued(const struct listener_socket *ls)
+{
+	int fd = listener_socket_fd(ls);
+	uint32_t mem[SK_MEMINFO_VARS];
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	if (listener_socket_addr(ls)->sa.sa_family == AF_UNIX)
+		return -1;
+	if (listener_socket_addr(ls)->socktype == SOCK_STREAM)
+		return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ? -1 : (int64_t)info.tcpi_unacked;
+	len = sizeof(mem);
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, mem, &len) < 0 ? -1 : (int64_t)mem[SK_MEMINFO_RMEM_ALLOC];
+}
+
+static void
+ready_cb(struct listener_socket *ls, void *arg)
+{
+	struct service_listener *sl = arg;
+	struct service *s = sl->service;
+	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	struct source src = source_of(&nobody, 0);
+	struct conn *c;
+
+	if (!s->conf->wait) {
+		s->handler->datagram(s, ls);
+		return;
+	}
+	/* The program sees the peers; only the limits can be applied here. */
+	if (slots_full(&s->admission.slots) || !rate_take(&s->admission.rate, clock_monotonic_ns())) {
+		hold_if_exhausted(s);
+		if (!s->holds)
+			service_release_socket(s, ls, true);
+		return;
+	}
+	slots_take(&s->admission.slots, &src);
+	listener_socket_hold(ls);
+	hold_if_exhausted(s);
+	c = conn_new(s, ls, -1, NULL, 0);
+	c->queued = service_queued(ls);
+	conn_start(c);
+}
+
+void
+service_release_socket(struct service *s, struct listener_socket *ls, bool pause)
+{
+	if (s->holds & HOLD_STOPPING)
+		return;
+	if (pause)
+		listener_socket_pause(ls, &untouched_pause);
+	else
+		listener_socket_release(ls);
+}
+
+/* --- listening --- */
+
+static void
+on_listen(struct listener_socket *ls, void *arg)
+{
+	struct service_listener *sl = arg;
+	const struct addr *a = listener_socket_addr(ls);
+	char text[ADDR_TEXT];
+
+	sl->service->registry->listen_events++;
+
+	service_log(sl->service, LOG_LEVEL_INFO, "listen",
+		    LOG_FIELDS(LOG_S("address", addr_format_url(a, text)),
+			       LOG_S("family", addr_family_name(a->sa.sa_family)),
+			       LOG_S("socktype", addr_socktype_name(a->socktype)),
+			       { .key = "queuesize", .number = a->socktype != SOCK_DGRAM,
+				 .i = sl->params.socket.queuesize }));
+}
+
+static void
+on_fail(struct listener *l, const struct addr *a, const struct socket_fail *f, void *arg)
+{
+	struct service_listener *sl = arg;
+	char text[ADDR_TEXT], holder[128] = "";
+
+	(void)l;
+	if (f->errnum == EADDRINUSE)
+		holder_of(a, holder, sizeof(holder));
+	service_log(sl->service, LOG_LEVEL_ERROR, "fail",
+		    LOG_FIELDS(LOG_S("syscall", f->syscall), LOG_S("args", f->args),
+			       LOG_S("address", addr_format_url(a, text)),
+			       LOG_S("errno", error_name(f->errnum)), LOG_S("error", strerror(f->errnum)),
+			       LOG_S("holder", holder[0] ? holder : NULL)));
+}
+
+static const char *
+retry_text(const struct service *s, char buf[32])
+{
+	if (s->conf->on_listen_error != LISTEN_ERROR_RETRY)
+		return NULL;
+	format_duration_ms(s->conf->retry_interval, buf, 32);
+	return buf;
+}
+
+static void
+on_resolve_error(struct listener *l, const struct error *err, void *arg)
+{
+	struct service_listener *sl = arg;
+	char retry[32];
+
+	(void)l;
+	sl->failed = EX_NOHOST;
+	service_log(sl->service, LOG_LEVEL_ERROR, "resolve_error",
+		    LOG_FIELDS(LOG_S("address", sl->text), LOG_S("error", err->text),
+			       LOG_S("retry", retry_text(sl->service, retry))));
+}
+
+static void
+on_listen_error(struct listener *l, const struct socket_fail *f, void *arg)
+{
+	struct service_listener *sl = arg;
+	char retry[32];
+
+	(void)l;
+	if (f)
+		sl->failed = f->errnum == EACCES || f->errnum == EPERM ? EX_NOPERM : EX_UNAVAILABLE;
+	service_log(sl->service, LOG_LEVEL_ERROR, "listen_error",
+		    LOG_FIELDS(LOG_S("address", sl->text), LOG_S("syscall", f ? f->syscall : "getaddrinfo"),
+			       LOG_S("errno", f ? error_name(f->errnum) : NULL),
+			       LOG_S("error", f ? strerror(f->errnum) : "the name does not resolve"),
+			       LOG_S("retry", retry_text(sl->service, retry))));
+}
+
+static void
+retry_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct service_listener *sl = arg;
+
+	(void)fd;
+	(void)what;
+	listener_retry(sl->listener);
+}
+
+static void
+settle(struct service_listener *sl)
+{
+	struct registry *r = sl->service->registry;
+
+	if (sl->settled)
+		return;
+	sl->settled = true;
+	if (--r->unsettled == 0 && r->on->on_settled)
+		r->on->on_settled(r, r->arg);
+}
+
+static void
+on_settled(struct listener *l, void *arg)
+{
+	struct service_listener *sl = arg;
+	struct service *s = sl->service;
+	struct registry *r = s->registry;
+	int64_t ms = s->conf->retry_interval;
+	struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
+	size_t listening = listener_listening(l);
+
+	if (listening > 0) {
+		sl->failed = 0;
+	} else if (sl->failed) {
+		r->failed = sl->failed > r->failed ? sl->failed : r->failed;
+		if (s->conf->on_listen_error == LISTEN_ERROR_EXIT && r->on->on_exit)
+			r->on->on_exit(r, sl->failed, r->arg);
+	}
+	if (s->conf->on_listen_error == LISTEN_ERROR_RETRY && !(s->holds & HOLD_STOPPING) &&
+	    (listening == 0 || (s->conf->bind == BIND_ALL && listening < listener_addresses(l)))) {
+		if (!sl->retry)
+			sl->retry = evtimer_new(r->base, retry_cb, sl);
+		if (sl->retry)
+			evtimer_add(sl->retry, &tv);
+	}
+	settle(sl);
+}
+
+static void
+on_accept_error(struct listener *l, int errnum, void *arg)
+{
+	struct service_listener *sl = arg;
+
+	if (listener_holds(l) & HOLD_NOFILE) {
+		tell_nofile(sl->service);
+		return;
+	}
+	service_log_summed(sl->service, LOG_LEVEL_WARNING, "fail",
+			   LOG_FIELDS(LOG_S("syscall", "accept"), LOG_S("address", sl->text),
+				      LOG_S("errno", error_name(errnum)), LOG_S("error", strerror(errnum))));
+}
+
+static const struct listener_callbacks callbacks = {
+	.on_accept = accept_cb,
+	.on_ready = ready_cb,
+	.on_listen = on_listen,
+	.on_resolve_error = on_resolve_error,
+	.on_fail = on_fail,
+	.on_listen_error = on_listen_error,
+	.on_settled = on_settled,
+	.on_accept_error = on_accept_error,
+};
+
+static void
+start_listener(struct service_listener *sl)
+{
+	struct error err;
+
+	if (sl->handle) {
+		sl->params.handle = inherit_take(sl->handle, &err);
+		if (sl->params.handle < 0)
+			goto fail;
+	}
+	if (listener_listen(sl->listener, &sl->params, &err) == 0)
+		return;
+
+fail:
+	sl->failed = EX_UNAVAILABLE;
+	service_log(sl->service, LOG_LEVEL_ERROR, "listen_error",
+		    LOG_FIELDS(LOG_S("address", sl->text), LOG_S("error", err.text)));
+	on_settled(sl->listener, sl);
+}
+
+void
+service_start(struct service *s)
+{
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		s->listeners[i].listener = listener_new(s->registry->base, &callbacks, &s->listeners[i]);
+		s->registry->unsettled++;
+	}
+	for (size_t i = 0; i < s->nlisteners; i++)
+		start_listener(&s->listeners[i]);
+}
+
+void
+service_stop_listening(struct service *s)
+{
+	hold(s, HOLD_STOPPING);
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		struct service_listener *sl = &s->listeners[i];
+
+		if (sl->retry)
+			event_free(sl->retry);
+		sl->retry = NULL;
+		listener_close(sl->listener);
+	}
+}
+
+size_t
+service_listening(const struct service *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->nlisteners; i++)
+		if (s->listeners[i].listener)
+			n += listener_listening(s->listeners[i].listener);
+	return n;
+}
+
+void
+service_free(struct service *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		struct service_listener *sl = &s->listeners[i];
+
+		if (sl->retry)
+			event_free(sl->retry);
+		listener_free(sl->listener);
+		free(sl->addrs);
+		free(sl->host);
+		free(sl->port);
+		free(sl->handle);
+		free(sl->text);
+	}
+	free(s->listeners);
+	if (s->handler && s->handler->release)
+		s->handler->release(s);
+	if (s->rate_timer)
+		event_free(s->rate_timer);
+	if (s->nofile_calm) {
+		event_free(s->nofile_calm);
+		s->registry->short_of_files--;
+	}
+	capture_free_all(s);
+	admission_clear(&s->admission);
+	config_unref(s->config);
+	free(s);
+}

@@ -1,0 +1,89 @@
+#ifndef CORE_SERVICE_SERVICE_H
+#define CORE_SERVICE_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/log.h"
+#include "core/conf/load.h"
+#include "core/net/listener.h"
+#include "core/policy/admit.h"
+#include "core/service/conn.h"
+#include "core/service/handler.h"
+
+struct event;
+struct registry;
+
+/* One entry of `listen`, or one `listener { }`. */
+struct service_listener {
+	struct service *service;
+	struct listener *listener;
+	struct listener_params params;
+	struct addr *addrs;  /* what params.addrs points to */
+	char *host, *port;   /* likewise */
+	char *handle;        /* fd:NAME, taken at the start */
+	char *text;          /* as configured, for messages */
+	struct origin origin;
+	struct event *retry;
+	bool settled;
+	int failed; /* exit status that describes why nothing listens; 0: something does */
+};
+
+/* A configured service, ready to run or running. */
+struct service {
+	TAILQ_ENTRY(service) entry;
+	struct registry *registry;
+	struct config *config; /* a reference: conf points into it */
+	const struct service_conf *conf;
+	const char *name;
+	const struct handler *handler;
+	void *handler_data; /* the handler's, set by prepare */
+	struct log *log;
+	uint32_t log_events; /* bit N: schema_log_events[N] is logged */
+	struct admission admission;
+	struct service_listener *listeners;
+	size_t nlisteners;
+	struct conn_list conns;
+	size_t nconns;
+	int untouched;  /* wait programs in a row that ended without taking anything */
+	unsigned holds; /* those that concern all of its listeners */
+	struct event *rate_timer;
+	struct event *nofile_calm; /* runs while a nofile hold has been told */
+};
+
+/* Checks a service and looks up all it needs. NULL after adding to the problems. It does not
+ * listen yet. */
+struct service *service_prepare(struct registry *, struct config *, const struct service_conf *,
+				struct problems *);
+
+/* Listens. The registry is told when everything has been tried. */
+void service_start(struct service *);
+
+/* Stops listening for good. Sessions go on. */
+void service_stop_listening(struct service *);
+
+/* The service must have no sessions. */
+void service_free(struct service *);
+
+size_t service_listening(const struct service *);
+
+/* A session of the service has ended: its slot is free. Called by conn_done. */
+void service_conn_gone(struct service *, struct conn *);
+
+/* How much waits on a socket that is handed to a program: bytes of datagrams, or connections; -1
+ * where the kernel does not tell. */
+int64_t service_queued(const struct listener_socket *);
+
+/* A wait session has ended; the socket is watched again, at once or after a pause if its program
+ * did not take anything. */
+void service_release_socket(struct service *, struct listener_socket *, bool pause);
+
+/* Descriptors ran out while a connection was being started: hold, and try again later. */
+void service_hold_nofile(struct service *);
+void service_retry_pending(struct service *);
+
+/* Logs an event of this service, unless its log_events leaves it out. */
+void service_log(struct service *, enum log_level, const char *event, const struct log_field *);
+void service_log_summed(struct service *, enum log_level, const char *event, const struct log_field *);
+
+#endif

@@ -1,0 +1,23 @@
+#ifndef CORE_SYS_INHERIT_H
+#define CORE_SYS_INHERIT_H
+
+#include "core/base/error.h"
+
+/* What the parent process handed over: sockets (LISTEN_FDS, LISTEN_FDNAMES) and the address of a
+ * service manager that wants to be told (NOTIFY_SOCKET). */
+
+/* Reads the environment and removes the variables from it, so that no child sees them. */
+void inherit_init(void);
+
+/* The descriptor for `fd:NAME` or `fd:NUMBER`: a name as given in LISTEN_FDNAMES, or a number.
+ * It stays open and is handed out once; -1 if there is none, it is not a socket, or it is taken. */
+int inherit_take(const char *name_or_number, struct error *);
+
+/* The passed descriptors (LISTEN_FDS) that nobody has taken yet: their number, and each one. */
+int inherit_count(void);
+int inherit_untaken(int index); /* -1 if taken */
+
+/* Tells the service manager ("READY=1", "STATUS=…"); does nothing where there is none. */
+void inherit_notify(const char *message);
+
+#endif

@@ -1,0 +1,39 @@
+#ifndef CORE_SYS_REAP_H
+#define CORE_SYS_REAP_H
+
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "core/base/error.h"
+
+struct event_base;
+
+/* Notices the end of children. A pid stays ours until its callback has run: nothing else in the
+ * program waits for children, so a pid in this table can always be signalled. */
+
+struct reap_status {
+	pid_t pid;
+	int status; /* as of wait(2) */
+	struct rusage usage;
+};
+
+typedef void (*reap_cb)(const struct reap_status *, void *arg);
+
+/* Starts to listen for SIGCHLD, and adopts orphaned grandchildren (PR_SET_CHILD_SUBREAPER). */
+int reap_init(struct event_base *, struct error *);
+void reap_clear(void);
+
+/* cb runs once, from the loop, when the child has ended. cb may be NULL. */
+void reap_watch(pid_t, reap_cb cb, void *arg);
+
+/* Forgets the callback; the child is still reaped. */
+void reap_forget(pid_t);
+
+bool reap_knows(pid_t);
+
+/* Calls `visit` for each living child that nobody has registered: orphans of our children. Stops
+ * and returns true as soon as visit does. False too where the kernel does not tell. */
+bool reap_any_stranger(bool (*visit)(pid_t, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,316 @@
+#include "core/sys/sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/base/text.h"
+
+enum { QUEUE_MAX = 1 << 20 };
+
+enum sink_kind { SINK_STDERR, SINK_FILE, SINK_SYSLOG, SINK_JOURNAL };
+
+struct sink {
+	struct log_sink base; /* first: a log hands it back to us */
+	enum sink_kind kind;
+	int fd;
+	bool poll_first; /* the descriptor may block: ask before each write */
+	char *path;
+	struct text queue; /* lines that wait to be written (stderr, file) */
+	size_t sent;       /* of the queue */
+	uint64_t dropped;
+};
+
+static void stream_put(struct log_sink *, const struct log_record *);
+static void syslog_put(struct log_sink *, const struct log_record *);
+static void journal_put(struct log_sink *, const struct log_record *);
+
+/* syslog's numbers for our levels, which the journal uses as well. */
+static const int priorities[] = { 3, 4, 6, 7 };
+
+int
+sink_check_target(const char *target, struct error *err)
+{
+	if (strcmp(target, "stderr") == 0 || strcmp(target, "syslog") == 0 ||
+	    strcmp(target, "journal") == 0)
+		return 0;
+	if (strncmp(target, "file:/", 6) == 0 && target[6])
+		return 0;
+	return error_set(err, 0, "expected stderr, syslog, journal or file:/PATH");
+}
+
+/* Another process may share our standard error, so its flags are not ours to change: a pipe or a
+ * terminal is opened again, as non-blocking, and anything else is asked before each write. */
+static void
+open_stderr(struct sink *k)
+{
+	struct stat st;
+	int fd = -1;
+
+	k->fd = STDERR_FILENO;
+	if (fstat(STDERR_FILENO, &st) < 0 || S_ISREG(st.st_mode))
+		return;
+	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
+		fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (fd >= 0)
+		k->fd = fd;
+	else
+		k->poll_first = true;
+}
+
+static int
+open_file(const char *path, struct error *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+
+	if (fd < 0)
+		return error_set(err, errno, "open log file %s", path);
+	return fd;
+}
+
+struct sink *
+sink_open(const char *target, struct error *err)
+{
+	struct sink *k;
+
+	if (sink_check_target(target, err) < 0)
+		return NULL;
+	k = xcalloc(1, sizeof(*k));
+	k->fd = -1;
+	k->base.put = stream_put;
+	if (strcmp(target, "stderr") == 0) {
+		k->kind = SINK_STDERR;
+		open_stderr(k);
+	} else if (strcmp(target, "syslog") == 0) {
+		k->kind = SINK_SYSLOG;
+		k->base = (struct log_sink){ .put = syslog_put, .stamped = true };
+	} else if (strcmp(target, "journal") == 0) {
+		k->kind = SINK_JOURNAL;
+		k->base = (struct log_sink){ .put = journal_put, .stamped = true };
+	} else {
+		k->kind = SINK_FILE;
+		k->path = xstrdup(target + strlen("file:"));
+		k->fd = open_file(k->path, err);
+		if (k->fd < 0) {
+			free(k->path);
+			free(k);
+			return NULL;
+		}
+	}
+	return k;
+}
+
+void
+sink_free(struct sink *k)
+{
+	if (!k)
+		return;
+	sink_flush(k);
+	if (k->fd > STDERR_FILENO)
+		close(k->fd);
+	free(k->path);
+	text_clear(&k->queue);
+	free(k);
+}
+
+struct log_sink *
+sink_for_log(struct sink *k)
+{
+	return &k->base;
+}
+
+static void
+stream_put(struct log_sink *base, const struct log_record *r)
+{
+	struct sink *k = (struct sink *)(void *)base;
+
+	if (k->queue.len - k->sent + r->len > QUEUE_MAX) {
+		k->dropped++;
+		return;
+	}
+	if (k->dropped) {
+		text_printf(&k->queue, "log_dropped lines=%llu\n", (unsigned long long)k->dropped);
+		k->dropped = 0;
+	}
+	text_add(&k->queue, r->line, r->len);
+	text_add(&k->queue, "\n", 1);
+}
+
+/* A pipe takes PIPE_BUF bytes without blocking whenever poll says it can be written to. */
+static ssize_t
+write_some(struct sink *k, const char *p, size_t len)
+{
+	struct pollfd pfd = { .fd = k->fd, .events = POLLOUT };
+	ssize_t n;
+
+	if (!k->poll_first)
+		return write(k->fd, p, len);
+	n = send(k->fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n >= 0 || errno != ENOTSOCK)
+		return n;
+	if (poll(&pfd, 1, 0) != 1 || !(pfd.revents & POLLOUT)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return write(k->fd, p, len > 4096 ? 4096 : len);
+}
+
+bool
+sink_flush(struct sink *k)
+{
+	if (k->kind != SINK_STDERR && k->kind != SINK_FILE)
+		return false;
+	while (k->sent < k->queue.len) {
+		ssize_t n = write_some(k, k->queue.s + k->sent, k->queue.len - k->sent);
+
+		if (n > 0)
+			k->sent += (size_t)n;
+		else if (n < 0 && errno != EINTR)
+			break;
+	}
+	if (k->sent == k->queue.len) {
+		k->sent = k->queue.len = 0;
+		return false;
+	}
+	/* A reader that went away is final: keeping the lines would only fill the memory. */
+	if (errno == EPIPE || errno == EBADF) {
+		k->sent = k->queue.len = 0;
+		return false;
+	}
+	if (k->sent > QUEUE_MAX / 2) {
+		memmove(k->queue.s, k->queue.s + k->sent, k->queue.len - k->sent + 1);
+		k->queue.len -= k->sent;
+		k->sent = 0;
+	}
+	return true;
+}
+
+int
+sink_reopen(struct sink *k, struct error *err)
+{
+	int fd;
+
+	if (k->kind == SINK_SYSLOG || k->kind == SINK_JOURNAL) {
+		if (k->fd >= 0)
+			close(k->fd);
+		k->fd = -1;
+		return 0;
+	}
+	if (k->kind != SINK_FILE)
+		return 0;
+	sink_flush(k);
+	fd = open_file(k->path, err);
+	if (fd < 0)
+		return -1;
+	close(k->fd);
+	k->fd = fd;
+	return 0;
+}
+
+static int
+connect_to(const char *path)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -1;
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Sends one datagram; a daemon that was restarted needs a new connection. A full one drops the
+ * line: it is counted and told when the next goes through. */
+static bool
+send_datagram(struct sink *k, const char *path, const struct text *t)
+{
+	for (int try = 0; try < 2; try++) {
+		if (k->fd < 0)
+			k->fd = connect_to(path);
+		if (k->fd < 0)
+			return false;
+		if (send(k->fd, t->s, t->len, MSG_NOSIGNAL) >= 0)
+			return true;
+		if (errno == EAGAIN || errno == ENOBUFS || errno == EMSGSIZE)
+			return false;
+		close(k->fd);
+		k->fd = -1;
+	}
+	return false;
+}
+
+static const char *
+env_or(const char *name, const char *fallback)
+{
+	const char *value = secure_getenv(name);
+
+	return value && *value == '/' ? value : fallback;
+}
+
+static void
+syslog_put(struct log_sink *base, const struct log_record *r)
+{
+	struct sink *k = (struct sink *)(void *)base;
+	const char *path = env_or("EVINET_SYSLOG_SOCKET", "/dev/log");
+	struct text t = { 0 };
+
+	if (k->dropped) {
+		text_printf(&t, "<%d>evinetd[%d]: log_dropped lines=%llu", (3 << 3) | 4, (int)getpid(),
+			    (unsigned long long)k->dropped);
+		if (send_datagram(k, path, &t))
+			k->dropped = 0;
+		t.len = 0;
+	}
+	text_printf(&t, "<%d>evinetd[%d]: ", (3 << 3) | priorities[r->level], (int)getpid());
+	text_add(&t, r->line, r->len);
+	if (!send_datagram(k, path, &t))
+		k->dropped++;
+	text_clear(&t);
+}
+
+/* The journal's own datagram format: FIELD=value lines. Values are already free of newlines, as
+ * far as they come from the formatted line; raw ones are left out if they have any. */
+static void
+journal_put(struct log_sink *base, const struct log_record *r)
+{
+	struct sink *k = (struct sink *)(void *)base;
+	struct text t = { 0 };
+
+	text_printf(&t, "PRIORITY=%d\nSYSLOG_IDENTIFIER=evinetd\nEVINET_EVENT=%s\n",
+		    priorities[r->level], r->event);
+	if (k->dropped)
+		text_printf(&t, "EVINET_LOG_DROPPED=%llu\n", (unsigned long long)k->dropped);
+	if (r->service && !strchr(r->service, '\n'))
+		text_printf(&t, "EVINET_SERVICE=%s\n", r->service);
+	for (const struct log_field *f = r->fields; f && f->key; f++) {
+		if (!f->number && (!f->s || strchr(f->s, '\n')))
+			continue;
+		text_puts(&t, "EVINET_");
+		for (const char *p = f->key; *p; p++)
+			text_printf(&t, "%c", *p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
+		if (f->number)
+			text_printf(&t, "=%lld\n", (long long)f->i);
+		else
+			text_printf(&t, "=%s\n", f->s);
+	}
+	text_puts(&t, "MESSAGE=");
+	text_add(&t, r->line, r->len);
+	text_puts(&t, "\n");
+	if (send_datagram(k, env_or("EVINET_JOURNAL_SOCKET", "/run/systemd/journal/socket"), &t))
+		k->dropped = 0;
+	else
+		k->dropped++;
+	text_clear(&t);
+}

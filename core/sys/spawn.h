@@ -1,0 +1,64 @@
+#ifndef CORE_SYS_SPAWN_H
+#define CORE_SYS_SPAWN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "core/sys/creds.h"
+
+/* Starts programs. Everything that can be looked up or allocated is prepared once in a plan; what
+ * runs between clone and exec is system calls only, and each one that fails ends the child and is
+ * reported with its step. A program never runs with a step left out. */
+
+enum { SPAWN_RLIMITS = 9, SPAWN_CAPS_WORDS = 2 };
+
+struct spawn_plan {
+	const char *path; /* absolute, or relative to `directory` */
+	char **argv;
+	struct creds creds;
+	bool session;       /* setsid instead of an own process group */
+	bool set_nofile;    /* give back `nofile` (the daemon raised its own limit) */
+	struct rlimit nofile;
+	int nrlimits;
+	struct {
+		int resource;
+		struct rlimit limit;
+	} rlimits[SPAWN_RLIMITS];
+	int mask;           /* umask, -1: unchanged */
+	const char *root;   /* chroot, or NULL */
+	const char *directory; /* or NULL: unchanged ("/" after a chroot) */
+	bool set_nice;
+	int nice;
+	bool set_oom;
+	int oom_score_adj;
+	bool no_new_privs;
+	bool set_caps;      /* exactly `caps`, in every set, and no way to get another */
+	uint64_t caps;      /* bit N = capability N */
+};
+
+/* Descriptors of the child. 0 to 2 must be valid; `extra` becomes 3, or is -1. All others must be
+ * close-on-exec. */
+struct spawn_fds {
+	int in, out, err, extra;
+};
+
+struct spawn_failure {
+	const char *step; /* "fork", "dup2", "setresuid", "exec"… */
+	int errnum;
+	pid_t pid; /* of the child that failed and is to be reaped; 0 if there was none */
+};
+
+/* Returns the pid, or -1 with the failure filled in. envp is a NULL-terminated array; if `own_pid`
+ * points into one of its strings, the child writes its pid there (at most 10 digits and a NUL). */
+pid_t spawn(const struct spawn_plan *, const struct spawn_fds *, char **envp, char *own_pid,
+	    struct spawn_failure *);
+
+/* "vm" (shared memory until exec) or "fork" (the fallback). */
+const char *spawn_method(void);
+
+/* Chooses by name; NULL lets the kernel decide at the first use. */
+void spawn_use(const char *method);
+
+#endif

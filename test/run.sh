@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Runs the unit tests and the bats files, as many at once as there are cores and a bit, and closes
+# with one line: N passed, N failed. Arguments: only these files (test/bats/NAME.bats, NAME, unit).
+set -u
+cd "$(dirname "$0")/.." || exit 1
+export BUILD=${BUILD:-$PWD/build}
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+jobs=$(($(nproc) + 2))
+
+run_one() {
+	local file=$1 name
+	name=$(basename "$file")
+	case $file in
+	*.bats) bats --tap --timing "$file" ;;
+	*) "$file" ;;
+	esac >"$results/$name.tap" 2>&1 </dev/null
+	local status=$?
+	# A file that dies early, or runs no test, has failed even if no line says so.
+	if ! grep -qE '^(not )?ok ' "$results/$name.tap"; then
+		echo "not ok 1 $name ran no test (status $status)" >>"$results/$name.tap"
+	elif [ "$status" -ne 0 ] && ! grep -q '^not ok ' "$results/$name.tap"; then
+		echo "not ok 999 $name ended with status $status" >>"$results/$name.tap"
+	fi
+	grep -E '^(not )?ok |^#|^  ' "$results/$name.tap" | sed "s|^|$name: |"
+}
+export -f run_one
+export results
+
+if [ $# -gt 0 ]; then
+	files=$(for f in "$@"; do
+		if [ "$f" = unit ]; then ls "$BUILD"/unit/*; else ls "test/bats/$(basename "$f" .bats).bats"; fi
+	done)
+else
+	files=$(ls -S test/bats/*.bats "$BUILD"/unit/*)
+fi
+printf '%s\n' $files | xargs -P "$jobs" -I{} bash -c 'run_one {}'
+passed=$(cat "$results"/*.tap | grep -cE '^ok ')
+failed=$(cat "$results"/*.tap | grep -cE '^not ok ')
+if [ "$failed" -gt 0 ]; then
+	echo "failed:"
+	grep -hE '^not ok ' "$results"/*.tap | sed 's/^/  /'
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
