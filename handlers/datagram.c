@@ -17,10 +17,7 @@ struct request {
 	struct sockaddr_storage peer;
 	struct msghdr msg;
 	struct iovec iov;
-	union {
-		char buf[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-		struct cmsghdr align;
-	} control;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 	size_t len;
 };
 
@@ -108,8 +105,8 @@ receive(int fd, struct request *q, char *buf)
 		.msg_namelen = sizeof(q->peer),
 		.msg_iov = &q->iov,
 		.msg_iovlen = 1,
-		.msg_control = q->control.buf,
-		.msg_controllen = sizeof(q->control.buf),
+		.msg_control = q->control,
+		.msg_controllen = sizeof(q->control),
 	};
 	do
 		n = recvmsg(fd, &q->msg, MSG_DONTWAIT);

@@ -65,6 +65,8 @@ stanza_clear(struct stanza *s)
 
 /* --- values: libconfuse reads them, guided by the outline --- */
 
+static void confuse_error(cfg_t *, const char *fmt, va_list) __attribute__((format(printf, 2, 0)));
+
 static void
 confuse_error(cfg_t *cfg, const char *fmt, va_list ap)
 {

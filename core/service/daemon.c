@@ -19,6 +19,7 @@
 #include "core/sys/inherit.h"
 #include "core/sys/reap.h"
 #include "core/sys/sink.h"
+#include "core/sys/spawn.h"
 
 struct daemon {
 	struct daemon_options options;
@@ -596,6 +597,7 @@ daemon_run(const struct daemon_options *options, const struct handler *const *ha
 		return EX_OSERR;
 	inherit_init();
 	reset_signals();
+	spawn_use(secure_getenv("EVINET_SPAWN"));
 	if (options->background)
 		close_inherited(options);
 	d.pidfile = absolute(options->pidfile);
