@@ -41,7 +41,7 @@ chargen_start(struct conn *c, struct error *err)
 
 /* A few characters only: an answer that is much larger than the request is a gift to whoever forges
  * its sender. */
-static size_t
+static ssize_t
 chargen_answer(const char *in, size_t len, char *out, size_t max)
 {
 	static uint64_t number;
@@ -49,7 +49,7 @@ chargen_answer(const char *in, size_t len, char *out, size_t max)
 	(void)in;
 	(void)len;
 	if (max < LINE)
-		return 0;
+		return -1;
 	make_line(number++, out);
 	return LINE;
 }

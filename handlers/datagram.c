@@ -73,7 +73,7 @@ keep_local_address(struct request *q)
 			struct in_pktinfo pi;
 
 			memcpy(&pi, CMSG_DATA(cm), sizeof(pi));
-			pi.ipi_spec_dst = pi.ipi_addr;
+			/* The kernel has put a local address into ipi_spec_dst, for broadcasts as well. */
 			pi.ipi_ifindex = 0;
 			memcpy(CMSG_DATA(cm), &pi, sizeof(pi));
 			q->msg.msg_controllen = CMSG_SPACE(sizeof(pi));
@@ -99,6 +99,7 @@ receive(int fd, struct request *q, char *buf)
 {
 	ssize_t n;
 
+	memset(&q->peer, 0, sizeof(q->peer)); /* a nameless peer leaves it as it is */
 	q->iov = (struct iovec){ buf, LARGEST };
 	q->msg = (struct msghdr){
 		.msg_name = &q->peer,
@@ -114,6 +115,8 @@ receive(int fd, struct request *q, char *buf)
 	if (n < 0)
 		return -1;
 	q->len = (size_t)n;
+	if (q->msg.msg_namelen == 0)
+		q->peer.ss_family = AF_UNIX; /* only there a sender needs no name */
 	return 0;
 }
 
@@ -122,7 +125,7 @@ refusal(struct service *s, const struct request *q)
 {
 	const struct sockaddr *peer = (const struct sockaddr *)&q->peer;
 
-	if (q->msg.msg_namelen < sizeof(sa_family_t) || would_loop(s, peer))
+	if (would_loop(s, peer))
 		return "deny";
 	if (!admit_address(&s->admission, peer))
 		return "deny";
@@ -136,21 +139,31 @@ datagram_serve(struct service *s, struct listener_socket *ls, datagram_answer an
 	int fd = listener_socket_fd(ls);
 	struct request q;
 
-	for (int i = 0; i < PER_TURN && receive(fd, &q, in) == 0; i++) {
-		const char *reason = refusal(s, &q);
+	for (int i = 0; i < PER_TURN; i++) {
+		const char *reason;
 		char peer[ADDR_TEXT];
-		size_t len;
+		ssize_t len;
+
+		/* Past the rate they wait in the socket's queue, as connections do. */
+		if (service_holds_for_rate(s) || receive(fd, &q, in) < 0)
+			return;
+		reason = refusal(s, &q);
 
 		if (reason) {
-			addr_format((struct sockaddr *)&q.peer, q.msg.msg_namelen, peer);
+			bool named = q.msg.msg_namelen >= sizeof(sa_family_t);
+
+			if (named)
+				addr_format((struct sockaddr *)&q.peer, q.msg.msg_namelen, peer);
 			service_log_summed(s, LOG_LEVEL_INFO, "refuse",
-					   LOG_FIELDS(LOG_S("peer", peer), LOG_S("reason", reason)));
+					   LOG_FIELDS(LOG_S("peer", named ? peer : "unix"), LOG_S("reason", reason)));
 			continue;
 		}
+		if (q.msg.msg_namelen < sizeof(sa_family_t))
+			continue; /* nobody to answer to */
 		len = answer(in, q.len, out, sizeof(out));
-		if (len == 0)
+		if (len < 0)
 			continue;
-		q.iov = (struct iovec){ out, len };
+		q.iov = (struct iovec){ out, (size_t)len };
 		keep_local_address(&q);
 		/* A full send buffer loses the answer, as the network might. */
 		(void)!sendmsg(fd, &q.msg, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -6,7 +6,7 @@
 
 /* RFC 867: the local date and time as a line, in the form that ctime(3) made customary. */
 
-static size_t
+static ssize_t
 daytime_answer(const char *in, size_t len, char *out, size_t max)
 {
 	time_t now = time(NULL);
@@ -15,7 +15,7 @@ daytime_answer(const char *in, size_t len, char *out, size_t max)
 	(void)in;
 	(void)len;
 	localtime_r(&now, &tm);
-	return strftime(out, max, "%a %b %e %H:%M:%S %Y\r\n", &tm);
+	return (ssize_t)strftime(out, max, "%a %b %e %H:%M:%S %Y\r\n", &tm);
 }
 
 static int

@@ -12,14 +12,14 @@ discard_start(struct conn *c, struct error *err)
 	return stream_start(c, &callbacks, err);
 }
 
-static size_t
+static ssize_t
 discard_answer(const char *in, size_t len, char *out, size_t max)
 {
 	(void)in;
 	(void)len;
 	(void)out;
 	(void)max;
-	return 0;
+	return -1;
 }
 
 static void

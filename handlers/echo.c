@@ -36,13 +36,13 @@ echo_start(struct conn *c, struct error *err)
 	return stream_start(c, &callbacks, err);
 }
 
-static size_t
+static ssize_t
 echo_answer(const char *in, size_t len, char *out, size_t max)
 {
 	if (len > max)
 		len = max;
 	memcpy(out, in, len);
-	return len;
+	return (ssize_t)len;
 }
 
 static void

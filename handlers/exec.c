@@ -1,5 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +19,8 @@
 #include "core/service/registry.h"
 #include "core/service/service.h"
 #include "core/sys/caps.h"
+#include "core/sys/fd.h"
+#include "core/sys/holder.h"
 #include "core/sys/reap.h"
 #include "core/sys/spawn.h"
 #include "handlers/handlers.h"
@@ -33,6 +38,7 @@ struct exec_data {
 	struct strlist argv;
 	struct strlist env; /* what is the same for every session */
 	char **envp;	    /* the session's variables, then those of env */
+	const char *stderr_path;
 	int stderr_fd;	    /* for "null" and "file:"; -1 otherwise */
 	bool stderr_log;
 };
@@ -64,13 +70,6 @@ wrong(struct service *s, struct problems *problems, const char *section, const c
 	problem_add(problems, service_conf_origin(s->conf, section, key), s->name, key, "%s", text);
 }
 
-/* A path as the program will see it, from where we see it. */
-static char *
-outside(const struct service_conf *conf, const char *path)
-{
-	return xasprintf("%s%s", conf->chroot ? conf->chroot : "", path);
-}
-
 static const char *
 variable(const struct strlist *env, const char *name)
 {
@@ -82,15 +81,41 @@ variable(const struct strlist *env, const char *name)
 	return NULL;
 }
 
+/* Opens a path as the program will see it: links inside a chroot lead to places inside. */
+static int
+open_inside(const struct service_conf *conf, const char *path, int flags)
+{
+	struct open_how how = { .flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	int root, fd;
+
+	if (!conf->chroot)
+		return open(path, flags | O_CLOEXEC);
+	root = open(conf->chroot, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -1;
+	fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	close(root);
+	return fd;
+}
+
+static bool
+has_mode(const struct service_conf *conf, const char *path, mode_t type, mode_t any_of)
+{
+	int fd = open_inside(conf, path, O_PATH);
+	struct stat st;
+	bool yes;
+
+	if (fd < 0)
+		return false;
+	yes = fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type && (!any_of || (st.st_mode & any_of));
+	close(fd);
+	return yes;
+}
+
 static bool
 is_program(const struct service_conf *conf, const char *path)
 {
-	char *real = outside(conf, path);
-	struct stat st;
-	bool yes = stat(real, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111);
-
-	free(real);
-	return yes;
+	return has_mode(conf, path, S_IFREG, 0111);
 }
 
 static char *
@@ -116,14 +141,12 @@ search_path(const struct service_conf *conf, const struct strlist *env, const ch
 static void
 check_script(struct service *s, struct problems *problems, const char *key, const char *path)
 {
-	char *real = outside(s->conf, path);
 	char head[256], *interpreter;
-	FILE *f = fopen(real, "re");
-	size_t n = f ? fread(head, 1, sizeof(head) - 1, f) : 0;
+	int fd = open_inside(s->conf, path, O_RDONLY | O_NONBLOCK);
+	ssize_t n = fd < 0 ? 0 : read(fd, head, sizeof(head) - 1);
 
-	free(real);
-	if (f)
-		fclose(f);
+	if (fd >= 0)
+		close(fd);
 	if (n < 4)
 		return;
 	head[n] = '\0';
@@ -169,11 +192,13 @@ prepare_program(struct service *s, struct exec_data *d, struct problems *problem
 		wrong(s, problems, NULL, key, "\"%s\": expected an absolute path, or a name without a slash",
 		      d->path);
 	} else if (!is_program(conf, d->path)) {
-		char *real = outside(conf, d->path);
+		int fd = open_inside(conf, d->path, O_PATH);
 
-		wrong(s, problems, NULL, key, "\"%s\" %s", real,
-		      access(real, F_OK) == 0 ? "is not an executable file" : "does not exist");
-		free(real);
+		wrong(s, problems, NULL, key, "\"%s\" %s%s%s", d->path,
+		      fd >= 0 ? "is not an executable file" : "does not exist", conf->chroot ? " in " : "",
+		      conf->chroot ? conf->chroot : "");
+		if (fd >= 0)
+			close(fd);
 	} else {
 		check_script(s, problems, key, d->path);
 	}
@@ -273,14 +298,10 @@ prepare_place(struct service *s, struct exec_data *d, struct problems *problems)
 		wrong(s, problems, NULL, "chroot", "\"%s\" is not a directory", conf->chroot);
 	else if (conf->chroot && geteuid() != 0)
 		wrong(s, problems, NULL, "chroot", "only root can change the root directory");
-	if (conf->directory) {
-		char *real = outside(conf, conf->directory);
-
-		/* Not being allowed to look is no proof: the program's user may be. */
-		if (!is_directory(real) && errno != EACCES)
-			wrong(s, problems, NULL, "directory", "\"%s\" is not a directory", real);
-		free(real);
-	}
+	/* Not being allowed to look is no proof: the program's user may be. */
+	if (conf->directory && !has_mode(conf, conf->directory, S_IFDIR, 0) && errno != EACCES)
+		wrong(s, problems, NULL, "directory", "\"%s\" is not a directory%s%s", conf->directory,
+		      conf->chroot ? " in " : "", conf->chroot ? conf->chroot : "");
 	d->plan.root = conf->chroot;
 	d->plan.directory = conf->directory;
 }
@@ -314,6 +335,17 @@ prepare_limits(struct service *s, struct exec_data *d)
 	}
 }
 
+/* A pipe that nobody reads must not hold up the start; the program finds it blocking as usual. */
+static int
+open_stderr(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+
+	if (fd >= 0)
+		fd_set_nonblocking(fd, false);
+	return fd;
+}
+
 static void
 prepare_stderr(struct service *s, struct exec_data *d, struct problems *problems)
 {
@@ -321,11 +353,31 @@ prepare_stderr(struct service *s, struct exec_data *d, struct problems *problems
 	const char *path = strncmp(to, "file:", 5) == 0 ? to + 5 : strcmp(to, "null") == 0 ? "/dev/null" : NULL;
 
 	d->stderr_log = strcmp(to, "log") == 0;
+	d->stderr_path = path;
 	if (!path || s->registry->checking)
 		return;
-	d->stderr_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	d->stderr_fd = open_stderr(path);
 	if (d->stderr_fd < 0)
 		wrong(s, problems, NULL, "stderr", "open %s: %s", path, strerror(errno));
+}
+
+static void
+exec_reopen(struct service *s)
+{
+	struct exec_data *d = s->handler_data;
+	int fd;
+
+	if (!d->stderr_path)
+		return;
+	fd = open_stderr(d->stderr_path);
+	if (fd < 0) {
+		log_event(s->log, LOG_LEVEL_ERROR, "reload", s->name,
+			  LOG_FIELDS(LOG_S("what", "stderr"), LOG_S("errno", error_name(errno)),
+				     LOG_S("error", strerror(errno))));
+		return;
+	}
+	close(d->stderr_fd);
+	d->stderr_fd = fd;
 }
 
 static void
@@ -407,14 +459,22 @@ set_inet_vars(struct environment *e, const struct conn *c)
 }
 
 static void
-set_unix_vars(struct environment *e, const struct conn *c)
+set_local_path(struct environment *e, const struct conn *c)
 {
-	char local[ADDR_TEXT], remote[ADDR_TEXT];
+	char local[ADDR_TEXT];
 
-	set_var(e, "PROTO=UNIX");
 	addr_format(&c->local.sa, c->local.len, local);
 	if (strlen(local) > strlen("unix:"))
 		set_var(e, "UNIXLOCALPATH=%s", local + strlen("unix:"));
+}
+
+static void
+set_unix_vars(struct environment *e, const struct conn *c)
+{
+	char remote[ADDR_TEXT];
+
+	set_var(e, "PROTO=UNIX");
+	set_local_path(e, c);
 	addr_format((const struct sockaddr *)&c->peer, c->peer_len, remote);
 	if (strlen(remote) > strlen("unix:")) {
 		set_var(e, "UNIXREMOTEPATH=%s", remote + strlen("unix:"));
@@ -444,7 +504,7 @@ set_wait_vars(struct environment *e, const struct conn *c)
 {
 	bool dgram = c->local.socktype == SOCK_DGRAM;
 	int family = c->local.sa.sa_family;
-	char local[ADDR_TEXT];
+	char local[64];
 	char *pid;
 
 	if (family == AF_INET || family == AF_INET6) {
@@ -452,9 +512,8 @@ set_wait_vars(struct environment *e, const struct conn *c)
 		set_var(e, "%sLOCALIP=%s", dgram ? "UDP" : "TCP", addr_ip(&c->local.sa, local));
 		set_var(e, "%sLOCALPORT=%d", dgram ? "UDP" : "TCP", addr_port(&c->local.sa));
 	} else if (family == AF_UNIX) {
-		addr_format(&c->local.sa, c->local.len, local);
 		set_var(e, "PROTO=UNIX");
-		set_var(e, "UNIXLOCALPATH=%s", local + strlen("unix:"));
+		set_local_path(e, c);
 	}
 	set_var(e, "LISTEN_FDS=1");
 	set_var(e, "LISTEN_FDNAMES=%s", c->service->name);
@@ -491,52 +550,39 @@ make_environment(struct conn *c, char **envp)
 
 /* --- a session --- */
 
-/* Whether a process has the connection that is `arg`: by the inode of the socket. */
 static bool
-process_has_socket(pid_t pid, void *arg)
+orphan_has_socket(pid_t pid, void *arg)
 {
-	const char *wanted = arg;
-	char path[64], link[64];
+	const unsigned long long *inode = arg;
 
-	/* Standard streams first: that is where a program's children have it. */
-	for (int fd = 0; fd < 64; fd++) {
-		ssize_t n;
-
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
-		n = readlink(path, link, sizeof(link) - 1);
-		if (n <= 0)
-			continue;
-		link[n] = '\0';
-		if (strcmp(link, wanted) == 0)
-			return true;
-	}
-	return false;
+	return holder_has_socket(pid, *inode);
 }
 
 /* Orphans of the program became our children: if one of them still talks to the client, the
  * connection is its own and nothing may be shut down or read. */
 static bool
-held_by_orphan(int fd)
+held_by_orphan(int fd, int64_t since_ms)
 {
 	struct stat st;
-	char wanted[64];
+	unsigned long long inode;
 
 	if (fstat(fd, &st) < 0)
 		return false;
-	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)st.st_ino);
-	return reap_any_stranger(process_has_socket, wanted);
+	inode = st.st_ino;
+	return reap_any_stranger(since_ms, orphan_has_socket, &inode);
 }
 
 /* How much waits on the socket of a wait session; see service.c. */
 static bool
 took_nothing(const struct conn *c)
 {
+	struct pollfd pfd = { .fd = listener_socket_fd(c->wait_socket), .events = POLLIN };
 	int64_t now;
 
 	if (c->ended_ms - c->started_ms > 1000)
 		return false;
 	if (c->queued < 0)
-		return c->status != 0;
+		return c->status != 0 || poll(&pfd, 1, 0) == 1;
 	now = service_queued(c->wait_socket);
 	return now >= c->queued;
 }
@@ -564,7 +610,9 @@ ended_cb(const struct reap_status *st, void *arg)
 
 	c->usage = st->usage;
 	c->has_usage = true;
-	if (c->how && strcmp(c->how, "error") != 0) /* timeout, killed: the rest of the group as well */
+	bool ended_by_us = c->how && strcmp(c->how, "error") != 0; /* timeout, killed */
+
+	if (ended_by_us) /* the rest of its group as well */
 		kill(-st->pid, SIGKILL);
 	if (WIFSIGNALED(st->status))
 		conn_set_end(c, "signal", WTERMSIG(st->status));
@@ -574,8 +622,8 @@ ended_cb(const struct reap_status *st, void *arg)
 		end_wait_session(c);
 		return;
 	}
-	if (c->fd >= 0 && c->service->conf->close == CLOSE_DRAIN && !drain_is_needless(c->fd))
-		c->left = held_by_orphan(c->fd);
+	if (c->fd >= 0 && c->service->conf->close == CLOSE_DRAIN && !ended_by_us && !drain_is_needless(c->fd))
+		c->left = held_by_orphan(c->fd, c->started_ms);
 	conn_done(c);
 }
 
@@ -684,4 +732,5 @@ const struct handler handler_exec = {
 	.started = exec_started,
 	.stop = exec_stop,
 	.kill = exec_kill,
+	.reopen = exec_reopen,
 };

@@ -5,6 +5,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/service/registry.h"
 #include "core/service/service.h"
@@ -51,19 +52,25 @@ event_cb(struct bufferevent *bev, short what, void *arg)
 	if (what & BEV_EVENT_EOF) {
 		read_cb(bev, c);
 		stream_finish(c, "eof");
-	} else if (what & BEV_EVENT_TIMEOUT) {
-		end(c, "timeout");
 	} else if (what & BEV_EVENT_ERROR) {
 		end(c, "error");
 	}
 }
 
+/* Bytes that came from the client, or that went to it. */
+static void
+moved_cb(struct evbuffer *buf, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct conn *c = arg;
+	bool input = buf == bufferevent_get_input(c->bev);
+
+	if (input ? info->n_added > 0 : info->n_deleted > 0)
+		c->active_ms = clock_monotonic_ms();
+}
+
 int
 stream_start(struct conn *c, const struct stream_callbacks *on, struct error *err)
 {
-	int64_t ms = c->service->conf->idle_timeout;
-	struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
-
 	if (fd_set_nonblocking(c->fd, true) < 0)
 		return error_set(err, errno, "fcntl O_NONBLOCK");
 	c->bev = bufferevent_socket_new(c->service->registry->base, c->fd, 0);
@@ -71,8 +78,13 @@ stream_start(struct conn *c, const struct stream_callbacks *on, struct error *er
 		return error_set(err, ENOMEM, "bufferevent");
 	c->stream = on;
 	bufferevent_setcb(c->bev, read_cb, write_cb, event_cb, c);
-	if (ms > 0)
-		bufferevent_set_timeouts(c->bev, &tv, &tv);
+	c->active_ms = c->started_ms;
+	if (c->service->conf->idle_timeout > 0 &&
+	    (!evbuffer_add_cb(bufferevent_get_input(c->bev), moved_cb, c) ||
+	     !evbuffer_add_cb(bufferevent_get_output(c->bev), moved_cb, c))) {
+		stream_stop(c);
+		return error_set(err, ENOMEM, "bufferevent");
+	}
 	if (bufferevent_enable(c->bev, EV_READ | EV_WRITE) < 0) {
 		stream_stop(c);
 		return error_set(err, ENOMEM, "bufferevent");
@@ -113,10 +125,13 @@ stream_answer(struct conn *c, datagram_answer answer, struct error *err)
 {
 	static const struct stream_callbacks drop_input;
 	char buf[256];
+	ssize_t len;
 
 	if (stream_start(c, &drop_input, err) < 0)
 		return -1;
-	bufferevent_write(c->bev, buf, answer(NULL, 0, buf, sizeof(buf)));
+	len = answer(NULL, 0, buf, sizeof(buf));
+	if (len > 0)
+		bufferevent_write(c->bev, buf, (size_t)len);
 	stream_finish(c, "exit");
 	return 0;
 }

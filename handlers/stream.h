@@ -4,7 +4,7 @@
 #include "core/service/conn.h"
 #include "handlers/datagram.h"
 
-/* What the built-in handlers for connections share: a bufferevent with the service's idle timeout,
+/* What the built-in handlers for connections share: a bufferevent that notes when bytes move,
  * and an end that waits until everything is written. */
 
 struct stream_callbacks {

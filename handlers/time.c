@@ -10,7 +10,7 @@
 
 #define SECONDS_1900_TO_1970 2208988800UL
 
-static size_t
+static ssize_t
 time_answer(const char *in, size_t len, char *out, size_t max)
 {
 	uint32_t seconds = htonl((uint32_t)((uint64_t)time(NULL) + SECONDS_1900_TO_1970));
@@ -18,7 +18,7 @@ time_answer(const char *in, size_t len, char *out, size_t max)
 	(void)in;
 	(void)len;
 	if (max < sizeof(seconds))
-		return 0;
+		return -1;
 	memcpy(out, &seconds, sizeof(seconds));
 	return sizeof(seconds);
 }

@@ -1,6 +1,7 @@
 #include "core/base/log.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct log {
 	struct log_sink *sink;
 	enum log_format format;
 	enum log_level least;
+	bool echo;
 	struct text line; /* reused: no allocation per event after warm-up */
 	struct sum sums[SUMS];
 };
@@ -49,6 +51,12 @@ log_free(struct log *log)
 		text_clear(&log->sums[i].body);
 	text_clear(&log->line);
 	free(log);
+}
+
+void
+log_echo_errors(struct log *log, bool on)
+{
+	log->echo = on;
 }
 
 bool
@@ -125,10 +133,44 @@ format_json(struct text *t, const struct log_record *r, const char *stamp)
 }
 
 static void
+echo(const struct log_record *r)
+{
+	struct text t = { 0 };
+
+	format_text(&t, r->event, r->service, r->fields);
+	fprintf(stderr, "evinetd: %s\n", t.s);
+	text_clear(&t);
+}
+
+static void put(struct log *, struct log_record *);
+
+static void
+tell_dropped(struct log *log)
+{
+	struct log_record r = {
+		.level = LOG_LEVEL_WARNING,
+		.event = "log_dropped",
+		.fields = LOG_FIELDS(LOG_I("lines", (int64_t)log->sink->dropped)),
+	};
+	uint64_t before = log->sink->dropped;
+
+	log->sink->dropped = 0;
+	put(log, &r);
+	/* Not even that could be kept: say it with the next. */
+	if (log->sink->dropped)
+		log->sink->dropped = before;
+}
+
+static void
 put(struct log *log, struct log_record *r)
 {
 	struct text *t = &log->line;
 	char stamp[32];
+
+	if (log->sink->dropped)
+		tell_dropped(log);
+	if (log->echo && r->level == LOG_LEVEL_ERROR)
+		echo(r);
 
 	t->len = 0;
 	if (log->format == LOG_FORMAT_JSON) {

@@ -39,7 +39,8 @@ struct log_record {
 /* Where lines go. `put` must not block and copies what it keeps. */
 struct log_sink {
 	void (*put)(struct log_sink *, const struct log_record *);
-	bool stamped; /* the target adds time and level itself */
+	bool stamped;     /* the target adds time and level itself */
+	uint64_t dropped; /* lines that `put` could not keep; the log tells, and begins anew */
 };
 
 struct log;
@@ -47,6 +48,9 @@ struct log;
 /* The sink stays the caller's and must outlive the log. */
 struct log *log_new(struct log_sink *, enum log_format, enum log_level least);
 void log_free(struct log *);
+
+/* Errors also go to standard error, as text: while somebody waits there for us to get ready. */
+void log_echo_errors(struct log *, bool on);
 
 bool log_wants(const struct log *, enum log_level);
 

@@ -191,7 +191,7 @@ distance(const char *a, const char *b)
 	size_t la = strlen(a), lb = strlen(b);
 
 	if (la > MAX || lb > MAX)
-		return MAX;
+		return SIZE_MAX;
 	for (size_t i = 0; i <= la; i++)
 		d[i][0] = i;
 	for (size_t j = 0; j <= lb; j++)
@@ -289,7 +289,7 @@ parse_octal(const char *s, int64_t max, int64_t *out, struct error *err)
 	if (!*s)
 		goto bad;
 	for (const char *p = s; *p; p++) {
-		if (*p < '0' || *p > '7' || v > max)
+		if (*p < '0' || *p > '7' || v > (max - (*p - '0')) / 8)
 			goto bad;
 		v = v * 8 + (*p - '0');
 	}

@@ -17,6 +17,7 @@ struct setting {
 	char *section, *key; /* section: NULL outside of blocks */
 	struct strlist values;
 	int *lines; /* one for each value */
+	size_t placed; /* values whose lines are known */
 	bool append;
 	struct origin origin;
 };
@@ -39,6 +40,12 @@ struct loader {
 	size_t nstanzas;
 	bool defaults_broken; /* no service can know what it would have inherited */
 	int depth;
+	struct origin item; /* the statement that libconfuse reads just now */
+	struct file_id {
+		dev_t dev;
+		ino_t ino;
+	} *read; /* what was read, whatever it was called */
+	size_t nread;
 	struct strlist arguments; /* of the call that libconfuse reads just now */
 };
 
@@ -74,8 +81,10 @@ confuse_error(cfg_t *cfg, const char *fmt, va_list ap)
 
 	(void)cfg;
 	vsnprintf(text, sizeof(text), fmt, ap);
-	problem_add(&current->config->problems, (struct origin){ 0 }, NULL, NULL, "%s", text);
+	problem_add(&current->config->problems, current->item, NULL, NULL, "%s", text);
 }
+
+static cfg_opt_t *make_opts(const struct scan_item *items, size_t n);
 
 static int
 call_cb(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
@@ -85,6 +94,26 @@ call_cb(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 	for (int i = 0; i < argc; i++)
 		strlist_add(&current->arguments, argv[i]);
 	return 0;
+}
+
+/* The items of all blocks of one name: a key that only the second one has must be known as well. */
+static cfg_opt_t *
+make_block_opts(const struct scan_item *items, size_t n, const char *name)
+{
+	struct scan_item *all = NULL;
+	size_t nall = 0;
+	cfg_opt_t *opts;
+
+	for (size_t i = 0; i < n; i++) {
+		if (items[i].type != SCAN_BLOCK || strcmp(items[i].name, name) != 0)
+			continue;
+		all = xrealloc(all, (nall + items[i].nitems + 1) * sizeof(*all));
+		for (size_t j = 0; j < items[i].nitems; j++)
+			all[nall++] = items[i].items[j];
+	}
+	opts = make_opts(all, nall);
+	free(all);
+	return opts;
 }
 
 /* libconfuse's option table for just what the block contains. Everything is read as a list of
@@ -114,7 +143,7 @@ make_opts(const struct scan_item *items, size_t n)
 		} else {
 			cfg_flag_t flags = it->title ? CFGF_MULTI | CFGF_TITLE | CFGF_NODEFAULT
 						     : CFGF_MULTI | CFGF_NODEFAULT;
-			cfg_opt_t o = CFG_SEC(it->name, make_opts(it->items, it->nitems), flags);
+			cfg_opt_t o = CFG_SEC(it->name, make_block_opts(items, n, it->name), flags);
 
 			opts[used++] = o;
 		}
@@ -141,6 +170,29 @@ is_repeated(const struct scan_item *items, size_t i)
 		    (items[i].type == SCAN_ASSIGN ? !items[i].append : true))
 			return true;
 	return false;
+}
+
+/* One name as a key and as a block: libconfuse would read the one as the other. Told where the second
+ * stands; true if there is such a thing anywhere inside. */
+static bool
+has_mixed(struct loader *ld, const struct scan_item *block, const char *file, const char *service)
+{
+	bool mixed = false;
+
+	for (size_t i = 0; i < block->nitems; i++) {
+		const struct scan_item *it = &block->items[i];
+
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(block->items[j].name, it->name) != 0 || block->items[j].type == it->type)
+				continue;
+			problem_add(&ld->config->problems, (struct origin){ file, it->line }, service, it->name,
+				    "stands here a second time");
+			mixed = true;
+			break;
+		}
+		mixed |= has_mixed(ld, it, file, service);
+	}
+	return mixed;
 }
 
 static struct setting *
@@ -178,11 +230,10 @@ take_setting(struct stanza *s, const char *section, const struct scan_item *it, 
 			strlist_add(&t->values, cfg_opt_getnstr(opt, i));
 		t->lines = xcalloc(n, sizeof(*t->lines));
 		for (unsigned i = 0; i < n; i++)
-			t->lines[i] = i < it->nvalues ? it->value_lines[i] : it->line;
-		return;
+			t->lines[i] = it->line;
 	}
-	for (size_t i = 0; i < it->nvalues && it->nvalues <= t->values.n; i++)
-		t->lines[t->values.n - it->nvalues + i] = it->value_lines[i];
+	for (size_t i = 0; i < it->nvalues && t->placed < t->values.n; i++)
+		t->lines[t->placed++] = it->value_lines[i];
 }
 
 static void
@@ -236,6 +287,29 @@ take_items(struct loader *ld, struct stanza *s, const char *section, const struc
 
 /* --- files --- */
 
+/* A pattern relative to the file it stands in. Marks in the folder's own name are no marks. */
+static char *
+beside(const char *file, size_t len, const char *pattern)
+{
+	struct text t = { 0 };
+
+	for (size_t i = 0; i < len; i++) {
+		if (strchr("*?[\\", file[i]))
+			text_add(&t, "\\", 1);
+		text_add(&t, &file[i], 1);
+	}
+	text_printf(&t, "/%s", pattern);
+	return t.s;
+}
+
+/* A folder that may not be read is not an empty one. */
+static int
+glob_error(const char *path, int errnum)
+{
+	(void)path;
+	return errnum != ENOENT && errnum != ENOTDIR;
+}
+
 static void
 include_one(struct loader *ld, const char *pattern, struct origin from)
 {
@@ -247,12 +321,12 @@ include_one(struct loader *ld, const char *pattern, struct origin from)
 	if (*pattern == '/' || !slash)
 		path = xstrdup(pattern);
 	else
-		path = xasprintf("%.*s/%s", (int)(slash - from.file), from.file, pattern);
-	r = glob(path, GLOB_NOSORT, NULL, &g);
-	if (r == GLOB_NOMATCH && !strpbrk(path, "*?["))
-		problem_add(&ld->config->problems, from, NULL, "include", "%s does not exist", path);
+		path = beside(from.file, (size_t)(slash - from.file), pattern);
+	r = glob(path, GLOB_NOSORT, glob_error, &g);
+	if (r == GLOB_NOMATCH && !strpbrk(pattern, "*?["))
+		problem_add(&ld->config->problems, from, NULL, "include", "%s does not exist", pattern);
 	else if (r && r != GLOB_NOMATCH)
-		problem_add(&ld->config->problems, from, NULL, "include", "cannot read %s", path);
+		problem_add(&ld->config->problems, from, NULL, "include", "cannot read %s", pattern);
 	if (r == 0) {
 		struct strlist found = { 0 };
 
@@ -290,18 +364,19 @@ unknown_top_word(struct loader *ld, const struct scan_item *it, const char *file
 
 	problem_add(&ld->config->problems, (struct origin){ file, it->line }, NULL, it->name,
 		    "unknown%s%s%s", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-	/* A misspelt defaults block may have held an access list. */
-	if (it->type == SCAN_BLOCK && !it->title)
+	/* Whatever is no service may have been meant for all of them: an access list, for instance. */
+	if (it->type != SCAN_BLOCK || !it->title || !near || strcmp(near, "service") != 0)
 		ld->defaults_broken = true;
 }
 
 static cfg_t *
-read_values(struct loader *ld, const struct scan_item *it, cfg_opt_t **opts)
+read_values(struct loader *ld, const struct scan_item *it, const char *file, cfg_opt_t **opts)
 {
 	cfg_t *cfg;
 
 	*opts = make_opts(it, 1);
 	current = ld;
+	ld->item = (struct origin){ file, it->line };
 	strlist_clear(&ld->arguments);
 	cfg = cfg_init(*opts, CFGF_NONE);
 	if (!cfg)
@@ -357,11 +432,11 @@ take_item(struct loader *ld, const struct scan_item *it, const char *file)
 		unknown_top_word(ld, it, file);
 		return;
 	}
-	if (!it->text) {
+	if (!it->text || has_mixed(ld, it, file, it->title)) {
 		take_block(ld, it, file, NULL);
 		return;
 	}
-	cfg = read_values(ld, it, &opts);
+	cfg = read_values(ld, it, file, &opts);
 	if (is_include) {
 		struct strlist args = ld->arguments;
 
@@ -377,12 +452,19 @@ take_item(struct loader *ld, const struct scan_item *it, const char *file)
 	free_opts(opts);
 }
 
+/* Remembers a file; true if it is known already, under whatever name. */
 static bool
-was_read(const struct loader *ld, const char *path)
+was_read(struct loader *ld, const char *path)
 {
-	for (size_t i = 0; i < ld->config->files.n; i++)
-		if (strcmp(ld->config->files.items[i], path) == 0)
+	struct stat st;
+
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	for (size_t i = 0; i < ld->nread; i++)
+		if (ld->read[i].dev == st.st_dev && ld->read[i].ino == st.st_ino)
 			return true;
+	ld->read = xrealloc(ld->read, (ld->nread + 1) * sizeof(*ld->read));
+	ld->read[ld->nread++] = (struct file_id){ st.st_dev, st.st_ino };
 	return false;
 }
 
@@ -413,6 +495,7 @@ load_file(struct loader *ld, const char *path, struct origin from)
 	}
 	ld->depth++;
 	scan_text(&scan, file, text, len, problems);
+	ld->defaults_broken |= scan.lost;
 	for (size_t i = 0; i < scan.nitems; i++)
 		take_item(ld, &scan.items[i], file);
 	ld->depth--;
@@ -468,10 +551,12 @@ apply_to_service(struct loader *ld, struct service_conf *sc, const struct stanza
 		const struct setting *t = &s->settings[i];
 		const struct option *o = option_find(service_rows, t->section, t->key);
 
-		if (apply(ld, service_rows, sc, t, service, !service) < 0)
+		if (apply(ld, service_rows, sc, t, service, !service) < 0) {
 			sc->refused = true;
-		else
-			sc->origins[o - service_rows] = t->origin;
+			continue;
+		}
+		sc->origins[o - service_rows] = t->origin;
+		sc->inherited[o - service_rows] = false;
 	}
 }
 
@@ -533,6 +618,25 @@ add_service(struct loader *ld, const struct stanza *s, const struct service_conf
 		add_listener(ld, sc, &s->listeners[i]);
 }
 
+/* A key may stand in one block of a kind only, whichever file it is in: the later one would undo the
+ * earlier one without a word. */
+static bool
+is_set_before(struct loader *ld, size_t stanza, const struct setting *t)
+{
+	for (size_t i = 0; i < stanza; i++) {
+		struct stanza *s = &ld->stanzas[i];
+		const struct setting *first =
+			s->kind == ld->stanzas[stanza].kind ? find_setting(s, t->section, t->key) : NULL;
+
+		if (!first || t->append)
+			continue;
+		problem_add(&ld->config->problems, t->origin, NULL, t->key, "is already set at %s:%d",
+			    first->origin.file, first->origin.line);
+		return true;
+	}
+	return false;
+}
+
 /* Whatever the order of the files: first all defaults, then the services. */
 static void
 assemble(struct loader *ld)
@@ -545,6 +649,10 @@ assemble(struct loader *ld)
 	for (size_t i = 0; i < ld->nstanzas; i++) {
 		const struct stanza *s = &ld->stanzas[i];
 
+		if (s->kind == STANZA_SERVICE)
+			continue;
+		for (size_t j = 0; j < s->nsettings; j++)
+			defaults.refused |= is_set_before(ld, i, &s->settings[j]) && s->kind == STANZA_DEFAULTS;
 		if (s->kind == STANZA_DEFAULTS)
 			apply_to_service(ld, &defaults, s, NULL);
 		for (size_t j = 0; s->kind == STANZA_LOG && j < s->nsettings; j++)
@@ -569,6 +677,7 @@ config_load(const char *path)
 	for (size_t i = 0; i < ld.nstanzas; i++)
 		stanza_clear(&ld.stanzas[i]);
 	free(ld.stanzas);
+	free(ld.read);
 	strlist_clear(&ld.arguments);
 	return c;
 }

@@ -109,6 +109,7 @@ parse_word(const struct option *o, const char *s, int64_t *v, struct error *err)
 	for (int i = 0; o->words[i]; i++) {
 		if (strcmp(o->words[i], s) == 0) {
 			*v = i;
+			text_clear(&t);
 			return 0;
 		}
 		text_printf(&t, "%s%s", i ? ", " : "", o->words[i]);

@@ -32,6 +32,7 @@ struct scan_item {
 struct scan {
 	struct scan_item *items;
 	size_t nitems;
+	bool lost; /* a syntax error has taken a `defaults` or an `include` with it */
 };
 
 /* Syntax errors go to `problems`; the statement they are in is left out, or is a broken block. */

@@ -108,8 +108,8 @@ check_ai_flag(const char *s, struct error *err)
 }
 
 #define D .flags = OPTION_DEFAULTS
-#define SOCK(n, t, hi, u, d) \
-	{ .name = #n, .type = (t), AT(sock.n), .min = 0, .max = (hi), .unit = (u), D, .doc = (d) }
+#define SOCK(n, t, lo, hi, u, d) \
+	{ .name = #n, .type = (t), AT(sock.n), .min = (lo), .max = (hi), .unit = (u), D, .doc = (d) }
 #define LIMIT(n, i, d) \
 	{ .name = #n, .section = "rlimit", .type = OPT_LIMIT, AT(limits[i]), D, .doc = (d) }
 
@@ -143,18 +143,18 @@ const struct option service_rows[] = {
 	  .doc = "Bind addresses of other machines, for transparent proxies (IP_TRANSPARENT)." },
 	{ .name = "keepalive", .type = OPT_BOOL, AT(sock.keepalive), D,
 	  .doc = "Probe idle connections (SO_KEEPALIVE)." },
-	SOCK(keepalive_idle, OPT_DURATION, 32767, NULL, "Idle time before the first probe (TCP_KEEPIDLE, whole seconds)."),
-	SOCK(keepalive_interval, OPT_DURATION, 32767, NULL, "Time between probes (TCP_KEEPINTVL, whole seconds)."),
-	SOCK(keepalive_count, OPT_INT, 127, "probes", "Unanswered probes before a connection is given up (TCP_KEEPCNT)."),
+	SOCK(keepalive_idle, OPT_DURATION, 1, 32767, NULL, "Idle time before the first probe (TCP_KEEPIDLE, whole seconds)."),
+	SOCK(keepalive_interval, OPT_DURATION, 1, 32767, NULL, "Time between probes (TCP_KEEPINTVL, whole seconds)."),
+	SOCK(keepalive_count, OPT_INT, 1, 127, "probes", "Unanswered probes before a connection is given up (TCP_KEEPCNT)."),
 	{ .name = "nodelay", .type = OPT_BOOL, AT(sock.nodelay), D,
 	  .doc = "Send small pieces at once (TCP_NODELAY)." },
-	SOCK(defer_accept, OPT_DURATION, 32767, NULL, "Accept a connection only once it has sent something, at most this much later (TCP_DEFER_ACCEPT, whole seconds)."),
-	SOCK(fastopen, OPT_INT, 65535, "connections", "Take data with the first packet, for this many connections at once (TCP_FASTOPEN)."),
-	SOCK(rcvbuf, OPT_SIZE, INT32_MAX / 2, "bytes", "Receive buffer (SO_RCVBUF)."),
-	SOCK(sndbuf, OPT_SIZE, INT32_MAX / 2, "bytes", "Send buffer (SO_SNDBUF)."),
-	SOCK(tos, OPT_INT, 255, NULL, "Type of service or traffic class (IP_TOS, IPV6_TCLASS)."),
-	SOCK(mark, OPT_INT, INT32_MAX, NULL, "Firewall mark (SO_MARK)."),
-	SOCK(priority, OPT_INT, 6, NULL, "Queueing priority (SO_PRIORITY)."),
+	SOCK(defer_accept, OPT_DURATION, 0, 32767, NULL, "Accept a connection only once it has sent something, at most this much later (TCP_DEFER_ACCEPT, whole seconds)."),
+	SOCK(fastopen, OPT_INT, 0, 65535, "connections", "Take data with the first packet, for this many connections at once (TCP_FASTOPEN)."),
+	SOCK(rcvbuf, OPT_SIZE, 0, INT32_MAX / 2, "bytes", "Receive buffer (SO_RCVBUF)."),
+	SOCK(sndbuf, OPT_SIZE, 0, INT32_MAX / 2, "bytes", "Send buffer (SO_SNDBUF)."),
+	SOCK(tos, OPT_INT, 0, 255, NULL, "Type of service or traffic class (IP_TOS, IPV6_TCLASS)."),
+	SOCK(mark, OPT_INT, 0, INT32_MAX, NULL, "Firewall mark (SO_MARK)."),
+	SOCK(priority, OPT_INT, 0, 6, NULL, "Queueing priority (SO_PRIORITY)."),
 	{ .name = "congestion", .type = OPT_STRING, AT(sock.congestion), D,
 	  .doc = "Congestion control, by its name in the kernel (TCP_CONGESTION)." },
 	{ .name = "mode", .type = OPT_OCTAL, AT(mode), .max = 0777, D,
@@ -250,30 +250,30 @@ const struct option service_rows[] = {
 	{ .name = "target", .section = "log", .type = OPT_STRING, AT(log.target), .check = sink_check_target, D,
 	  .doc = "Where this service's events go: stderr, syslog, journal or file:PATH." },
 	{ .name = "format", .section = "log", .type = OPT_ENUM, AT(log.format), .words = log_format_names, D,
-	  .doc = "text or json." },
+	  .doc = "Form of an event." },
 	{ .name = "level", .section = "log", .type = OPT_ENUM, AT(log.level), .words = log_level_names, D,
 	  .doc = "The least important events that are logged: error, warning, info or debug." },
 	{ .name = NULL },
 };
 
 const struct option listener_rows[] = {
-	{ .name = "host", .type = OPT_STRING, IN(listener_conf, host), .doc = "Name or address; every address if not given, or *." },
-	{ .name = "service", .type = OPT_STRING, IN(listener_conf, service), .doc = "Port number or name; 0 for one that the kernel chooses." },
+	{ .name = "host", .type = OPT_STRING, IN(listener_conf, host), .check = addr_check_host, .doc = "Name or address; every address if not given, or *." },
+	{ .name = "service", .type = OPT_STRING, IN(listener_conf, service), .check = addr_check_port, .doc = "Port number or name; 0 for one that the kernel chooses." },
 	{ .name = "addrs", .type = OPT_LIST, IN(listener_conf, addrs), .check = check_address,
 	  .doc = "Addresses that need no look-up, as one listener: with port 0 they share a port." },
 	{ .name = "handle", .type = OPT_STRING, IN(listener_conf, handle), .doc = "An inherited listening socket: its number, or its name in LISTEN_FDNAMES." },
-	{ .name = "family", .type = OPT_ENUM, IN(listener_conf, family), .def = "unspec", .words = family_words, .doc = "unspec, inet or inet6." },
-	{ .name = "socktype", .type = OPT_ENUM, IN(listener_conf, socktype), .def = "stream", .words = socktype_words, .doc = "stream, dgram or seqpacket." },
+	{ .name = "family", .type = OPT_ENUM, IN(listener_conf, family), .def = "unspec", .words = family_words, .doc = "Family of the addresses: IPv4 (inet), IPv6 (inet6) or both." },
+	{ .name = "socktype", .type = OPT_ENUM, IN(listener_conf, socktype), .def = "stream", .words = socktype_words, .doc = "Type of socket." },
 	{ .name = "protocol", .type = OPT_STRING, IN(listener_conf, protocol), .doc = "Name or number of a protocol, if not the usual one of the socktype." },
 	{ .name = "flags", .type = OPT_LIST, IN(listener_conf, flags), .check = check_ai_flag,
-	  .doc = "passive, numerichost, numericserv, addrconfig, v4mapped, all, canonname." },
+	  .doc = "Flags of the look-up: passive, numerichost, numericserv, addrconfig, v4mapped, all, canonname." },
 	{ .name = NULL },
 };
 
 const struct option global_rows[] = {
 	{ .name = "target", .section = "log", .type = OPT_STRING, IN(global_conf, log.target), .check = sink_check_target,
 	  .doc = "Where events go: stderr, syslog, journal or file:PATH." },
-	{ .name = "format", .section = "log", .type = OPT_ENUM, IN(global_conf, log.format), .words = log_format_names, .doc = "text or json." },
+	{ .name = "format", .section = "log", .type = OPT_ENUM, IN(global_conf, log.format), .words = log_format_names, .doc = "Form of an event." },
 	{ .name = "level", .section = "log", .type = OPT_ENUM, IN(global_conf, log.level), .words = log_level_names,
 	  .doc = "The least important events that are logged: error, warning, info or debug." },
 	{ .name = NULL },
@@ -327,6 +327,7 @@ service_conf_init(struct service_conf *s)
 	/* All of the ints in there. */
 	memset(&s->sock, 0xff, offsetof(struct sockopts_conf, device));
 	s->origins = xcalloc(row_count(), sizeof(*s->origins));
+	s->inherited = xcalloc(row_count(), sizeof(*s->inherited));
 	options_default(service_rows, s);
 }
 
@@ -337,6 +338,9 @@ service_conf_copy(struct service_conf *to, const struct service_conf *from)
 	options_copy(service_rows, to, from);
 	to->origins = xcalloc(row_count(), sizeof(*to->origins));
 	memcpy(to->origins, from->origins, row_count() * sizeof(*to->origins));
+	to->inherited = xcalloc(row_count(), sizeof(*to->inherited));
+	for (size_t i = 0; i < row_count(); i++)
+		to->inherited[i] = to->origins[i].file != NULL;
 }
 
 void
@@ -353,6 +357,7 @@ service_conf_clear(struct service_conf *s)
 		listener_conf_clear(&s->listeners[i]);
 	free(s->listeners);
 	free(s->origins);
+	free(s->inherited);
 	free(s->name);
 	*s = (struct service_conf){ 0 };
 }
@@ -363,4 +368,12 @@ service_conf_origin(const struct service_conf *s, const char *section, const cha
 	const struct option *o = option_find(service_rows, section, key);
 
 	return o && s->origins[o - service_rows].file ? s->origins[o - service_rows] : s->origin;
+}
+
+bool
+service_conf_says(const struct service_conf *s, const char *section, const char *key)
+{
+	const struct option *o = option_find(service_rows, section, key);
+
+	return o && s->origins[o - service_rows].file && !s->inherited[o - service_rows];
 }

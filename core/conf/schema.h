@@ -38,6 +38,7 @@ struct service_conf {
 	struct origin origin;
 	bool refused; /* something about it is wrong: it must not run */
 	struct origin *origins; /* one for each row of service_rows */
+	bool *inherited;	/* likewise: the value came from `defaults` */
 
 	struct list_value listen;
 	struct listener_conf *listeners;
@@ -114,5 +115,8 @@ void listener_conf_clear(struct listener_conf *);
 
 /* Where the value of a key came from: a file and line, or nowhere. */
 struct origin service_conf_origin(const struct service_conf *, const char *section, const char *key);
+
+/* Whether the service itself says something about a key (and does not only inherit it). */
+bool service_conf_says(const struct service_conf *, const char *section, const char *key);
 
 #endif

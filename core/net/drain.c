@@ -95,3 +95,15 @@ drain_cancel(struct drain *d)
 	close(d->fd);
 	d->fd = -1;
 }
+
+void
+drain_shorten(struct drain *d, int64_t timeout_ms)
+{
+	int64_t deadline = clock_monotonic_ms() + timeout_ms;
+
+	if (!d->event || deadline >= d->deadline_ms)
+		return;
+	d->deadline_ms = deadline;
+	if (wait_for_input(d) < 0)
+		event_active(d->event, EV_TIMEOUT, 0);
+}

@@ -29,6 +29,9 @@ bool drain_is_needless(int fd);
 void drain_start(struct drain *, struct event_base *, int fd, int64_t timeout_ms,
 		 void (*done)(void *), void *arg);
 
+/* Moves the deadline closer, to at most this many milliseconds from now. */
+void drain_shorten(struct drain *, int64_t timeout_ms);
+
 /* Closes at once; done is not called. Does nothing if no drain is under way. */
 void drain_cancel(struct drain *);
 

@@ -23,7 +23,7 @@ struct listener_socket {
 	struct listener *listener;
 	struct addr wanted, bound;
 	int fd;
-	bool created; /* by us: a unix socket's file is ours to remove */
+	struct socket_file file;
 	bool held;    /* HOLD_CHILD for this socket alone */
 	struct socket_fail fail;
 	struct evconnlistener *lev; /* LISTENER_ACCEPT */
@@ -150,6 +150,8 @@ accept_error_cb(struct evconnlistener *lev, void *arg)
 	enter(l);
 	if (errnum == EMFILE || errnum == ENFILE || errnum == ENOBUFS || errnum == ENOMEM)
 		listener_hold(l, HOLD_NOFILE);
+	else if (errnum == EINVAL || errnum == EBADF || errnum == ENOTSOCK || errnum == EOPNOTSUPP)
+		listener_socket_pause(ls, &nofile_pause); /* somebody broke the socket: it stays readable */
 	if (l->on->on_accept_error)
 		l->on->on_accept_error(l, errnum, l->arg);
 	leave(l);
@@ -211,10 +213,8 @@ close_socket(struct listener_socket *ls)
 	ls->ready = ls->resume = NULL;
 	if (ls->fd < 0)
 		return;
-	if (ls->created && ls->bound.sa.sa_family == AF_UNIX && ls->bound.un.sun_path[0])
-		socket_unlink(ls->fd, &ls->bound);
-	else
-		close(ls->fd);
+	socket_unlink(&ls->bound, &ls->file);
+	close(ls->fd);
 	ls->fd = -1;
 }
 
@@ -224,14 +224,14 @@ port_is_open(const struct addr *a)
 	return (a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6) && addr_port(&a->sa) == 0;
 }
 
-/* The port of an address that listens already and was asked for with port 0. */
+/* The address that listens already, was asked for with port 0, and so has chosen the port; or -1. */
 static int
-chosen_port(const struct listener *l)
+port_chooser(const struct listener *l)
 {
 	for (size_t i = 0; i < l->nsockets; i++)
 		if (l->sockets[i].fd >= 0 && port_is_open(&l->sockets[i].wanted))
-			return addr_port(&l->sockets[i].bound.sa);
-	return 0;
+			return (int)i;
+	return -1;
 }
 
 /* A wildcard IPv6 socket that takes IPv4 as well leaves nothing to bind for 0.0.0.0. */
@@ -244,33 +244,46 @@ is_covered(const struct listener *l, const struct addr *a)
 	for (size_t i = 0; i < l->nsockets; i++) {
 		const struct addr *b = &l->sockets[i].wanted;
 
-		if (b->sa.sa_family == AF_INET6 && addr_is_wildcard(&b->sa) && b->socktype == a->socktype)
+		if (l->sockets[i].fd >= 0 && b->sa.sa_family == AF_INET6 && addr_is_wildcard(&b->sa) &&
+		    b->socktype == a->socktype)
 			return true;
 	}
 	return false;
 }
 
-/* Tries every address that is not open. Returns false if a port that the kernel chose is taken on
- * another address, so that all of them need a new one. */
+/* Tries one address. Returns false if the port that another address of this round was given is taken
+ * here, so that all of them need a new one. */
 static bool
-open_addresses(struct listener *l, bool *tried)
+open_address(struct listener *l, size_t i, bool *tried, bool last_round)
 {
-	for (size_t i = 0; i < l->nsockets; i++) {
-		struct listener_socket *ls = &l->sockets[i];
-		struct addr a = ls->wanted;
-		int port = port_is_open(&a) ? chosen_port(l) : 0;
+	struct listener_socket *ls = &l->sockets[i];
+	struct addr a = ls->wanted;
+	int chooser = port_is_open(&a) ? port_chooser(l) : -1;
 
-		if (ls->fd >= 0 || is_covered(l, &a))
-			continue;
-		if (l->params.first && listener_listening(l) > 0)
-			break;
-		if (port)
-			addr_set_port(&a, port);
-		tried[i] = true;
-		ls->fd = socket_open(&a, &l->params.socket, &ls->bound, &ls->fail);
-		ls->created = true;
-		if (ls->fd < 0 && port && ls->fail.errnum == EADDRINUSE)
-			return false;
+	if (chooser >= 0)
+		addr_set_port(&a, addr_port(&l->sockets[chooser].bound.sa));
+	tried[i] = true;
+	ls->fd = socket_open(&a, &l->params.socket, &ls->bound, &ls->file, &ls->fail);
+	return ls->fd >= 0 || ls->fail.errnum != EADDRINUSE || chooser < 0 || !tried[chooser] || last_round;
+}
+
+/* Tries every address that is not open. IPv4 wildcards come last: an IPv6 one may cover them. */
+static bool
+open_addresses(struct listener *l, bool *tried, bool last_round)
+{
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < l->nsockets; i++) {
+			const struct addr *a = &l->sockets[i].wanted;
+			bool late = l->params.socket.options.v6only == 0 && a->sa.sa_family == AF_INET &&
+				    addr_is_wildcard(&a->sa);
+
+			if (late != (pass == 1) || l->sockets[i].fd >= 0 || is_covered(l, a))
+				continue;
+			if (l->params.first && listener_listening(l) > 0)
+				return true;
+			if (!open_address(l, i, tried, last_round))
+				return false;
+		}
 	}
 	return true;
 }
@@ -290,17 +303,10 @@ open_with_one_port(struct listener *l, bool *tried)
 	int reserved[PORT_TRIES];
 	int n = 0;
 
-	while (!open_addresses(l, tried) && n < PORT_TRIES) {
-		reserved[n] = -1;
-		for (size_t i = 0; i < l->nsockets; i++) {
-			if (tried[i] && l->sockets[i].fd >= 0 && port_is_open(&l->sockets[i].wanted)) {
-				reserved[n] = dup(l->sockets[i].fd);
-				break;
-			}
-		}
+	while (!open_addresses(l, tried, n == PORT_TRIES)) {
+		reserved[n] = dup(l->sockets[port_chooser(l)].fd);
 		n++;
-		if (n < PORT_TRIES)
-			close_tried(l, tried);
+		close_tried(l, tried);
 	}
 	while (n > 0)
 		if (reserved[--n] >= 0)
@@ -336,7 +342,7 @@ report(struct listener *l, const bool *tried)
 		}
 		if (ls->fd >= 0 && l->on->on_listen)
 			l->on->on_listen(ls, l->arg);
-		if (ls->fd < 0 && l->on->on_fail)
+		else if (ls->fd < 0 && l->on->on_fail)
 			l->on->on_fail(l, &ls->wanted, &ls->fail, l->arg);
 	}
 	if (!l->dead && listener_listening(l) == 0 && l->on->on_listen_error)
@@ -408,14 +414,11 @@ look_up(struct listener *l, struct error *err)
 		.flags = l->params.flags,
 	};
 	struct addr_list list;
-	int r = resolve_numeric(&q, &list, err);
+	struct error why = { 0 };
+	int r = resolve_numeric(&q, &list, &why);
 
-	if (r > 0) {
-		resolved_cb(&list, NULL, l);
-		return 0;
-	}
-	if (r < 0) {
-		resolved_cb(NULL, err, l);
+	if (r) {
+		resolved_cb(r > 0 ? &list : NULL, &why, l);
 		return 0;
 	}
 	l->resolve = resolve_start(l->base, &q, resolved_cb, l, err);

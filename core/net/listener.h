@@ -47,6 +47,7 @@ enum listener_hold {
 	HOLD_CHILD = 8,  /* a program has the socket */
 	HOLD_PAUSED = 16,
 	HOLD_STOPPING = 32,
+	HOLD_PENDING = 64, /* a connection that was accepted waits for a descriptor */
 };
 
 enum listener_mode {

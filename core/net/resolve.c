@@ -73,8 +73,12 @@ look_up(const struct resolve_query *q, int more_flags, struct addr_list *out, st
 	const char *host = q->host && *q->host ? q->host : NULL;
 	const char *service = q->service && *q->service ? q->service : "0";
 	struct addrinfo *found, *ai;
-	int r = getaddrinfo(host, service, &hints, &found);
+	int r;
 
+	/* getaddrinfo takes 65616 for 80. */
+	if (addr_check_port(service, err) < 0)
+		return EAI_SERVICE;
+	r = getaddrinfo(host, service, &hints, &found);
 	if (r)
 		return error_set(err, 0, "%s%sport %s: %s", host ? host : "", host ? " " : "", service,
 				 reason(r)),
@@ -157,8 +161,10 @@ thread_main(void *arg)
 	if (!cancelled)
 		(void)!write(r->eventfd, &one, sizeof(one));
 	pthread_mutex_unlock(&lock);
-	if (cancelled)
+	if (cancelled) {
 		free_resolve(r);
+		start_queued();
+	}
 	return NULL;
 }
 

@@ -61,21 +61,17 @@ set_options(int fd, const struct addr *a, const struct sockopts *o, struct socke
 	return 0;
 }
 
+/* The umask makes the mode exactly what was asked for, with no moment in between. */
 static int
-bind_address(int fd, const struct addr *a, const struct socket_params *p, struct socket_fail *f)
+bind_file(int fd, const struct addr *a, const struct socket_params *p, struct socket_file *file,
+	  struct socket_fail *f)
 {
 	char text[ADDR_TEXT];
+	struct stat st;
 	mode_t old = 0;
 	int r, errnum;
 
-	if (!has_file(a)) {
-		if (bind(fd, &a->sa, a->len) < 0)
-			return failed(f, FAIL_BIND, "bind", errno, "%d, %s", fd,
-				      addr_format(&a->sa, a->len, text));
-		return 0;
-	}
 	remove_stale_file(a);
-	/* Never wider than asked for, not even between bind and chmod. */
 	if (p->mode >= 0)
 		old = umask(0777 & ~(mode_t)p->mode);
 	r = bind(fd, &a->sa, a->len);
@@ -84,28 +80,41 @@ bind_address(int fd, const struct addr *a, const struct socket_params *p, struct
 		umask(old);
 	if (r < 0)
 		return failed(f, FAIL_BIND, "bind", errnum, "%d, %s", fd, addr_format(&a->sa, a->len, text));
-	if (p->mode >= 0 && chmod(a->un.sun_path, (mode_t)p->mode) < 0)
-		return failed(f, FAIL_FILE, "chmod", errno, "%s, 0%o", a->un.sun_path, (unsigned)p->mode);
+	if (lstat(a->un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
+		*file = (struct socket_file){ true, st.st_dev, st.st_ino };
 	if ((p->owner != (uid_t)-1 || p->group != (gid_t)-1) &&
 	    lchown(a->un.sun_path, p->owner, p->group) < 0)
-		return failed(f, FAIL_FILE, "chown", errno, "%s, %d, %d", a->un.sun_path, (int)p->owner,
+		return failed(f, FAIL_CHOWN, "chown", errno, "%s, %d, %d", a->un.sun_path, (int)p->owner,
 			      (int)p->group);
+	return 0;
+}
+
+static int
+bind_address(int fd, const struct addr *a, struct socket_fail *f)
+{
+	char text[ADDR_TEXT];
+
+	if (bind(fd, &a->sa, a->len) < 0)
+		return failed(f, FAIL_BIND, "bind", errno, "%d, %s", fd, addr_format(&a->sa, a->len, text));
 	return 0;
 }
 
 int
 socket_open(const struct addr *a, const struct socket_params *p, struct addr *bound,
-	    struct socket_fail *f)
+	    struct socket_file *file, struct socket_fail *f)
 {
 	int fd;
 
 	*f = (struct socket_fail){ 0 };
+	*file = (struct socket_file){ 0 };
 	fd = socket(a->sa.sa_family, a->socktype | SOCK_CLOEXEC, a->protocol);
 	if (fd < 0)
 		return failed(f, FAIL_SOCKET, "socket", errno, "%s, %s, %d",
 			      addr_family_name(a->sa.sa_family), addr_socktype_name(a->socktype),
 			      a->protocol);
-	if (set_options(fd, a, &p->options, f) < 0 || bind_address(fd, a, p, f) < 0)
+	if (set_options(fd, a, &p->options, f) < 0)
+		goto fail;
+	if (has_file(a) ? bind_file(fd, a, p, file, f) < 0 : bind_address(fd, a, f) < 0)
 		goto fail;
 	if (a->socktype != SOCK_DGRAM && listen(fd, p->queuesize) < 0) {
 		failed(f, FAIL_LISTEN, "listen", errno, "%d, %d", fd, p->queuesize);
@@ -120,28 +129,19 @@ socket_open(const struct addr *a, const struct socket_params *p, struct addr *bo
 	return fd;
 
 fail:
-	if (f->rank > FAIL_BIND && has_file(a))
-		unlink(a->un.sun_path);
+	socket_unlink(a, file);
 	close(fd);
 	return -1;
 }
 
 void
-socket_unlink(int fd, const struct addr *bound)
+socket_unlink(const struct addr *bound, const struct socket_file *file)
 {
-	struct addr now = { .len = sizeof(now.storage) };
-	int probe;
+	struct stat st;
 
-	if (!has_file(bound) || getsockname(fd, &now.sa, &now.len) < 0)
+	if (!file->made || !has_file(bound) || lstat(bound->un.sun_path, &st) < 0)
 		return;
-	/* Another server may have taken the path over: then it is not ours to remove. Ours is the
-	 * one that refuses, because nobody listens on it any more. */
-	shutdown(fd, SHUT_RDWR);
-	close(fd);
-	probe = socket(AF_UNIX, bound->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (probe < 0)
-		return;
-	if (connect(probe, &bound->sa, bound->len) < 0 && errno == ECONNREFUSED)
+	/* Another server may have taken the path over: then it is not ours to remove. */
+	if (st.st_dev == file->dev && st.st_ino == file->ino)
 		unlink(bound->un.sun_path);
-	close(probe);
 }

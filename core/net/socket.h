@@ -1,6 +1,7 @@
 #ifndef CORE_NET_SOCKET_H
 #define CORE_NET_SOCKET_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "core/sys/addr.h"
@@ -19,19 +20,26 @@ struct socket_params {
 
 /* The refused call. The ranks follow the order of the calls: the highest is the most telling. */
 struct socket_fail {
-	enum { FAIL_NONE, FAIL_SOCKET, FAIL_SETSOCKOPT, FAIL_BIND, FAIL_FILE, FAIL_LISTEN } rank;
-	const char *syscall; /* "socket", "setsockopt", "bind", "chmod", "chown", "listen" */
+	enum { FAIL_NONE, FAIL_SOCKET, FAIL_SETSOCKOPT, FAIL_BIND, FAIL_CHOWN, FAIL_LISTEN } rank;
+	const char *syscall; /* "socket", "setsockopt", "bind", "chown", "listen" */
 	char args[256];      /* as one would write them: "7, SOL_SOCKET, SO_MARK, 3" */
 	int errnum;
 };
 
+/* The file that a unix socket made, so that nobody else's is ever removed. */
+struct socket_file {
+	bool made;
+	dev_t dev;
+	ino_t ino;
+};
+
 /* Returns a close-on-exec descriptor that listens (streams) or is bound (datagrams) and writes its
- * real address to *bound; or -1 with *fail filled in and nothing left open or created. A unix
+ * real address to *bound and its file, if it has one, to *file; or -1 with *fail filled in and nothing left open or created. A unix
  * socket's file that nobody listens on is replaced; one that is in use, or is no socket, is not. */
 int socket_open(const struct addr *, const struct socket_params *, struct addr *bound,
-		struct socket_fail *fail);
+		struct socket_file *file, struct socket_fail *fail);
 
-/* Removes the file of a unix socket that socket_open has created, if it is still the same one. */
-void socket_unlink(int fd, const struct addr *bound);
+/* Removes the file of a unix socket that socket_open has made, if it is still the same one. */
+void socket_unlink(const struct addr *bound, const struct socket_file *);
 
 #endif

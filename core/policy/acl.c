@@ -31,9 +31,11 @@ parse_prefix(const char *entry, struct acl_entry *e, struct error *err)
 	memcpy(addr, entry, len);
 	addr[len] = '\0';
 	if (inet_pton(AF_INET, addr, e->bytes + 12) == 1) {
+		e->kind = ACL_IPV4;
 		memcpy(e->bytes, mapped, sizeof(mapped));
 		max = 32;
 	} else if (inet_pton(AF_INET6, addr, e->bytes) == 1) {
+		e->kind = ACL_IPV6;
 		max = 128;
 	} else {
 		goto bad;
@@ -42,6 +44,8 @@ parse_prefix(const char *entry, struct acl_entry *e, struct error *err)
 	if (slash && parse_int(slash + 1, 0, max, &bits, err) < 0)
 		return error_prefix(err, "the prefix length of \"%s\"", entry);
 	e->bits = (uint8_t)(128 - max + bits);
+	if (e->bits >= 96 && memcmp(e->bytes, mapped, sizeof(mapped)) == 0)
+		e->kind = ACL_IPV4; /* written as ::ffff:a.b.c.d */
 	if (has_bits_behind(e))
 		return error_set(err, 0, "\"%s\" has bits set behind its prefix", entry);
 	return 0;
@@ -53,18 +57,14 @@ bad:
 int
 acl_add(struct acl *acl, const char *entry, struct error *err)
 {
-	struct acl_entry e = { .bits = 0 };
+	struct acl_entry e = { .kind = ACL_ALL };
 
 	if (strcmp(entry, "unix") == 0)
-		e.unix_peers = true;
+		e.kind = ACL_UNIX;
 	else if (strcmp(entry, "all") != 0 && parse_prefix(entry, &e, err) < 0)
 		return -1;
-	acl->entries = xrealloc(acl->entries, (acl->n + 2) * sizeof(*acl->entries));
+	acl->entries = xrealloc(acl->entries, (acl->n + 1) * sizeof(*acl->entries));
 	acl->entries[acl->n++] = e;
-	if (strcmp(entry, "all") == 0) {
-		e.unix_peers = true;
-		acl->entries[acl->n++] = e;
-	}
 	return 0;
 }
 
@@ -78,26 +78,37 @@ prefix_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
 	return rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0;
 }
 
+/* What kind of entry can match the address, beside "all"; its bytes as v4-mapped or IPv6. */
+static enum acl_kind
+kind_of(const struct sockaddr *sa, uint8_t bytes[16])
+{
+	switch (sa->sa_family) {
+	case AF_INET:
+		memcpy(bytes, mapped, sizeof(mapped));
+		memcpy(bytes + 12, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
+		return ACL_IPV4;
+	case AF_INET6:
+		memcpy(bytes, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
+		return memcmp(bytes, mapped, sizeof(mapped)) == 0 ? ACL_IPV4 : ACL_IPV6;
+	case AF_UNIX:
+		return ACL_UNIX;
+	default:
+		return ACL_ALL;
+	}
+}
+
 bool
 acl_match(const struct acl *acl, const struct sockaddr *sa)
 {
 	uint8_t bytes[16] = { 0 };
-	bool inet = true;
+	enum acl_kind kind = kind_of(sa, bytes);
 
-	if (sa->sa_family == AF_INET) {
-		memcpy(bytes, mapped, sizeof(mapped));
-		memcpy(bytes + 12, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
-	} else if (sa->sa_family == AF_INET6) {
-		memcpy(bytes, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
-	} else {
-		inet = false;
-	}
 	for (size_t i = 0; i < acl->n; i++) {
 		const struct acl_entry *e = &acl->entries[i];
 
-		if (e->unix_peers != !inet)
-			continue;
-		if (!inet || prefix_equal(bytes, e->bytes, e->bits))
+		if (e->kind == ACL_ALL || (e->kind == ACL_UNIX && kind == ACL_UNIX))
+			return true;
+		if (e->kind == kind && prefix_equal(bytes, e->bytes, e->bits))
 			return true;
 	}
 	return false;

@@ -14,7 +14,7 @@ struct acl {
 	struct acl_entry {
 		uint8_t bytes[16]; /* IPv4 as v4-mapped */
 		uint8_t bits;      /* of the 128 */
-		bool unix_peers;   /* the word "unix" */
+		enum acl_kind { ACL_ALL, ACL_UNIX, ACL_IPV4, ACL_IPV6 } kind;
 	} *entries;
 	size_t n;
 };
@@ -23,8 +23,8 @@ struct acl {
  * zero: 10.1.2.3/8 is more likely a slip than a wish. -1 with err saying what was expected. */
 int acl_add(struct acl *, const char *entry, struct error *);
 
-/* Whether an address is on the list. v4-mapped addresses are IPv4; a unix peer is on the list if it
- * has "unix" or "all". */
+/* Whether an address is on the list. v4-mapped addresses are IPv4 and never match an IPv6 prefix,
+ * not even ::/0; peers that are neither IP nor unix are matched by "all" only. */
 bool acl_match(const struct acl *, const struct sockaddr *);
 
 void acl_clear(struct acl *);

@@ -10,6 +10,9 @@ rate_init(struct rate *r, int64_t count, int64_t interval_ms, int64_t burst)
 	if (r->ns_per_token == 0)
 		r->ns_per_token = 1;
 	r->burst = burst > 0 ? burst : count;
+	/* So many that their time does not fit a number is as good as no end. */
+	if (r->burst > INT64_MAX / 4 / r->ns_per_token)
+		r->burst = INT64_MAX / 4 / r->ns_per_token;
 }
 
 /* The bucket is full at `full_at`; every token that is missing is one ns_per_token before it. */

@@ -18,7 +18,8 @@ enum { LINE_MAX_BYTES = 1024, READS_PER_TURN = 16 };
 struct capture {
 	TAILQ_ENTRY(capture) entry;
 	struct service *service;
-	struct event *readable;
+	struct event *readable; /* NULL: fresh, or nothing more will come */
+	bool fresh;
 	int fd;
 	uint64_t session;
 	pid_t pid;
@@ -27,12 +28,20 @@ struct capture {
 	size_t len;
 };
 
-static TAILQ_HEAD(, capture) all = TAILQ_HEAD_INITIALIZER(all);
+static TAILQ_HEAD(capture_list, capture) all = TAILQ_HEAD_INITIALIZER(all);
+
+/* Most programs end at once and say nothing: their pipe is read when they end. The loop watches only
+ * the pipes of those that are still there after a moment, which saves two calls and a wake-up for
+ * each short session. */
+static const struct timeval moment = { 0, 20000 };
+static struct event *fresh_timer;
+static size_t nfresh;
 
 static void
 capture_free(struct capture *k)
 {
 	TAILQ_REMOVE(&all, k, entry);
+	nfresh -= k->fresh;
 	if (k->readable)
 		event_free(k->readable);
 	close(k->fd);
@@ -104,6 +113,44 @@ readable_cb(evutil_socket_t fd, short what, void *arg)
 	k->readable = NULL;
 }
 
+/* Without memory for an event the lines come when the program ends, and it may have to wait. */
+static void
+watch(struct capture *k)
+{
+	k->fresh = false;
+	nfresh--;
+	k->readable = event_new(k->service->registry->base, k->fd, EV_READ | EV_PERSIST, readable_cb, k);
+	if (k->readable)
+		event_add(k->readable, NULL);
+}
+
+static void
+fresh_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct capture *k;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	/* New ones stand at the end: those before the first old one from the end are all watched. */
+	TAILQ_FOREACH_REVERSE(k, &all, capture_list, entry) {
+		if (nfresh == 0)
+			break;
+		if (k->fresh)
+			watch(k);
+	}
+}
+
+static void
+add_fresh(struct capture *k)
+{
+	if (!fresh_timer)
+		fresh_timer = evtimer_new(k->service->registry->base, fresh_cb, NULL);
+	k->fresh = true;
+	if (nfresh++ == 0 && fresh_timer)
+		evtimer_add(fresh_timer, &moment);
+}
+
 struct capture *
 capture_new(struct service *s, uint64_t session, int *fd, struct error *err)
 {
@@ -120,13 +167,7 @@ capture_new(struct service *s, uint64_t session, int *fd, struct error *err)
 	k->session = session;
 	k->fd = pipefd[0];
 	TAILQ_INSERT_TAIL(&all, k, entry);
-	k->readable = event_new(s->registry->base, k->fd, EV_READ | EV_PERSIST, readable_cb, k);
-	if (!k->readable || event_add(k->readable, NULL) < 0) {
-		error_set(err, ENOMEM, "watch standard error");
-		capture_free(k);
-		close(pipefd[1]);
-		return NULL;
-	}
+	add_fresh(k);
 	*fd = pipefd[1];
 	return k;
 }
@@ -143,7 +184,14 @@ capture_end(struct capture *k)
 	if (!k)
 		return;
 	k->ended = true;
-	if (!k->readable || read_lines(k))
+	if (read_lines(k)) {
+		capture_free(k);
+		return;
+	}
+	/* Somebody else still has it. */
+	if (k->fresh)
+		watch(k);
+	if (!k->readable)
 		capture_free(k);
 }
 
@@ -156,5 +204,9 @@ capture_free_all(struct service *s)
 		next = TAILQ_NEXT(k, entry);
 		if (k->service == s)
 			capture_free(k);
+	}
+	if (TAILQ_EMPTY(&all) && fresh_timer) {
+		event_free(fresh_timer);
+		fresh_timer = NULL;
 	}
 }

@@ -184,12 +184,15 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 		conn_kill(c, "timeout");
 }
 
-/* How long no byte has moved, as the kernel knows it; -1 if it does not. */
+/* How long no byte has moved, as a built-in handler or the kernel knows it; -1 if nobody does. */
 static int64_t
 idle_ms(const struct conn *c)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
+
+	if (c->bev)
+		return clock_monotonic_ms() - c->active_ms;
 
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
 		return -1;
@@ -227,7 +230,7 @@ start_timers(struct conn *c)
 
 	if (conf->timeout > 0)
 		set_timer(c, conf->timeout);
-	if (conf->idle_timeout > 0 && c->fd >= 0 && c->pid > 0 && conf->close == CLOSE_DRAIN) {
+	if (conf->idle_timeout > 0 && c->fd >= 0) {
 		struct timeval tv = { conf->idle_timeout / 1000, (conf->idle_timeout % 1000) * 1000 };
 
 		c->idle = evtimer_new(c->service->registry->base, idle_cb, c);
@@ -257,21 +260,47 @@ refuse_unstarted(struct conn *c, const struct error *err)
 		service_release_socket(s, ls, true);
 }
 
+static void
+set_pending(struct conn *c, bool on)
+{
+	if (c->pending == on)
+		return;
+	c->pending = on;
+	registry_count_pending(c->service->registry, on ? 1 : -1);
+}
+
+/* Where descriptors have run out, the reserve lets one more start: its end gives some back, so that
+ * there is always somebody to wait for. */
+static int
+start_with_reserve(struct conn *c, struct error *err)
+{
+	const struct handler *h = c->service->handler;
+	int r = h->start(c, err);
+
+	if (r < 0 && (err->errnum == EMFILE || err->errnum == ENFILE) &&
+	    registry_use_reserve(c->service->registry)) {
+		r = h->start(c, err);
+		registry_keep_reserve(c->service->registry);
+	}
+	return r;
+}
+
 void
 conn_start(struct conn *c)
 {
 	struct error err = { 0 };
 
-	if (c->service->handler->start(c, &err) < 0) {
+	if (start_with_reserve(c, &err) < 0) {
 		if (err.errnum == EMFILE || err.errnum == ENFILE) {
-			c->pending = true;
+			set_pending(c, true);
 			service_hold_nofile(c->service);
 		} else {
+			set_pending(c, false);
 			refuse_unstarted(c, &err);
 		}
 		return;
 	}
-	c->pending = false;
+	set_pending(c, false);
 	log_start(c);
 	start_timers(c);
 	if (c->service->handler->started)
@@ -284,6 +313,7 @@ conn_abandon(struct conn *c)
 	struct error err;
 
 	error_set(&err, EMFILE, "the daemon ends before a descriptor is free");
+	set_pending(c, false);
 	refuse_unstarted(c, &err);
 }
 
@@ -299,6 +329,7 @@ void
 conn_done(struct conn *c)
 {
 	struct service *s = c->service;
+	int64_t timeout = s->conf->drain_timeout;
 	int fd = c->fd;
 
 	c->ended_ms = clock_monotonic_ms();
@@ -318,7 +349,9 @@ conn_done(struct conn *c)
 		return;
 	}
 	c->fd = -1;
-	drain_start(&c->drain, s->registry->base, fd, s->conf->drain_timeout, finish, c);
+	if (s->registry->ending && s->conf->kill_after < timeout)
+		timeout = s->conf->kill_after;
+	drain_start(&c->drain, s->registry->base, fd, timeout, finish, c);
 }
 
 void

@@ -37,6 +37,7 @@ struct conn {
 	pid_t pid; /* of a program; 0: none */
 	struct bufferevent *bev; /* of a built-in handler */
 	const void *stream;      /* its callbacks */
+	int64_t active_ms;       /* when it last moved a byte */
 	const char *finishing;   /* how it will end once all is written */
 	struct capture *capture;
 	uint64_t generated; /* chargen's position */

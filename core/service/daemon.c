@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -53,11 +54,11 @@ no_op(int sig)
 static void
 reset_signals(void)
 {
-	struct sigaction sa = { .sa_handler = SIG_DFL };
+	struct sigaction sa = { .sa_handler = SIG_DFL }, old;
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)
-		if (sig != SIGKILL && sig != SIGSTOP)
+		if (sigaction(sig, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
 			sigaction(sig, &sa, NULL);
 	sa.sa_handler = no_op;
 	sa.sa_flags = SA_RESTART;
@@ -82,14 +83,24 @@ raise_nofile(struct registry *r)
 static void
 close_inherited(const struct daemon_options *o)
 {
-	int keep[64];
-	size_t n = 0;
+	int keep[1025];
+	int n = inherit_sockets(keep, 1024);
 
 	if (o->ready_fd >= 0)
 		keep[n++] = o->ready_fd;
-	for (int i = 0; i < inherit_count() && n < 64; i++)
-		keep[n++] = inherit_untaken(i);
-	fd_close_all_but(keep, n);
+	fd_close_all_but(keep, (size_t)n);
+}
+
+/* In the background a socket that nobody listens on would be kept open for ever. */
+static void
+close_untaken_sockets(void)
+{
+	int fds[1024];
+	int n = inherit_sockets(fds, 1024);
+
+	for (int i = 0; i < n; i++)
+		if (fds[i] > 2 && !inherit_is_taken(fds[i]))
+			close(fds[i]);
 }
 
 /* Returns in the child. The parent waits for the status and ends with it. */
@@ -139,7 +150,8 @@ leave_terminal(void)
 	if (fd < 0 || chdir("/") < 0)
 		return;
 	for (int i = 0; i <= 2; i++)
-		dup2(fd, i);
+		if (!inherit_is_taken(i))
+			dup2(fd, i);
 	close(fd);
 }
 
@@ -315,8 +327,10 @@ announce(struct daemon *d)
 		 (int)getpid(), (long long)services, (long long)addresses);
 	inherit_notify(message);
 	tell_ready_fd(d);
-	if (d->options.background)
+	if (d->options.background) {
+		log_echo_errors(d->log, false);
 		leave_terminal();
+	}
 	tell_parent(d, 0);
 }
 
@@ -326,8 +340,9 @@ may_listen_later(const struct registry *r)
 	const struct service *s;
 
 	TAILQ_FOREACH(s, &r->services, entry)
-		if (s->conf->on_listen_error == LISTEN_ERROR_RETRY)
-			return true;
+		for (size_t i = 0; i < s->nlisteners; i++)
+			if (service_retries(&s->listeners[i]))
+				return true;
 	return false;
 }
 
@@ -423,7 +438,7 @@ signal_cb(evutil_socket_t sig, short what, void *arg)
 }
 
 static int
-watch_signals(struct daemon *d)
+watch_signals(struct daemon *d, struct error *err)
 {
 	static const int watched[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2 };
 
@@ -431,7 +446,7 @@ watch_signals(struct daemon *d)
 		struct event *ev = evsignal_new(d->base, watched[i], signal_cb, d);
 
 		if (!ev || event_add(ev, NULL) < 0)
-			return -1;
+			return error_set(err, ENOMEM, "watch signal %s", sigabbrev_np(watched[i]));
 		d->signals[d->nsignals++] = ev;
 	}
 	return 0;
@@ -453,6 +468,7 @@ open_log(struct daemon *d, struct error *err)
 	if (!d->sink)
 		return -1;
 	d->log = log_new(sink_for_log(d->sink), (enum log_format)format, (enum log_level)level);
+	log_echo_errors(d->log, d->options.background && strcmp(target, "stderr") != 0);
 	d->registry.log = d->log;
 	d->registry.log_target = target;
 	d->registry.log_format = (enum log_format)format;
@@ -460,25 +476,43 @@ open_log(struct daemon *d, struct error *err)
 	return 0;
 }
 
+/* Opens and locks the file that has the name now: the one we waited for may be removed already. */
+static int
+open_locked(const char *path, struct error *err)
+{
+	char pid[32];
+
+	for (;;) {
+		struct stat ours, named;
+		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+		ssize_t n;
+
+		if (fd < 0)
+			return error_set(err, errno, "open pidfile %s", path);
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			n = read(fd, pid, sizeof(pid) - 1);
+			pid[n > 0 ? n : 0] = '\0';
+			pid[strcspn(pid, "\n")] = '\0';
+			close(fd);
+			return error_set(err, 0, "pidfile %s is locked: evinetd runs already, as %s", path, pid);
+		}
+		if (fstat(fd, &ours) == 0 && stat(path, &named) == 0 && ours.st_ino == named.st_ino &&
+		    ours.st_dev == named.st_dev)
+			return fd;
+		close(fd);
+	}
+}
+
 static int
 lock_pidfile(struct daemon *d, struct error *err)
 {
 	char pid[32];
-	ssize_t n;
 
 	if (!d->pidfile)
 		return 0;
-	d->pidfile_fd = open(d->pidfile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	d->pidfile_fd = open_locked(d->pidfile, err);
 	if (d->pidfile_fd < 0)
-		return error_set(err, errno, "open pidfile %s", d->pidfile);
-	if (flock(d->pidfile_fd, LOCK_EX | LOCK_NB) < 0) {
-		n = read(d->pidfile_fd, pid, sizeof(pid) - 1);
-		pid[n > 0 ? n : 0] = '\0';
-		pid[strcspn(pid, "\n")] = '\0';
-		close(d->pidfile_fd);
-		d->pidfile_fd = -1;
-		return error_set(err, 0, "pidfile %s is locked: evinetd runs already, as %s", d->pidfile, pid);
-	}
+		return -1;
 	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
 	if (ftruncate(d->pidfile_fd, 0) < 0 || fd_write_all(d->pidfile_fd, pid, strlen(pid)) < 0)
 		return error_set(err, errno, "write pidfile %s", d->pidfile);
@@ -518,8 +552,9 @@ warn_untaken_sockets(struct daemon *d)
 		if (fd < 0)
 			continue;
 		log_event(d->log, LOG_LEVEL_WARNING, "inherited", NULL,
-			  LOG_FIELDS(LOG_I("fd", fd), LOG_S("error", "no service listens on this descriptor: closed")));
-		close(fd);
+			  LOG_FIELDS(LOG_I("fd", fd), LOG_S("error", "no service listens on this descriptor")));
+		if (!d->options.background)
+			close(fd);
 	}
 }
 
@@ -545,19 +580,20 @@ boot(struct daemon *d, const struct handler *const *handlers)
 	take_problems(&d->problems, &d->config->problems);
 	registry_add(&d->registry, d->config, &d->problems);
 	log_problems(d);
-	if (d->options.background)
-		print_problems(&d->problems, stderr);
 	if (TAILQ_EMPTY(&d->registry.services)) {
 		fail(d, EX_CONFIG, d->config->nservices ? "every service is refused" : "there is no service");
 		return EX_CONFIG;
 	}
-	if (lock_pidfile(d, &err) < 0 || reap_init(d->base, &err) < 0 || watch_signals(d) < 0) {
+	if (lock_pidfile(d, &err) < 0 || reap_init(d->base, &err) < 0 || watch_signals(d, &err) < 0) {
 		fail(d, EX_OSERR, err.text);
 		return EX_OSERR;
 	}
 	d->flush = evtimer_new(d->base, flush_cb, d);
+	registry_keep_reserve(&d->registry);
 	registry_start(&d->registry);
 	warn_untaken_sockets(d);
+	if (d->options.background)
+		close_untaken_sockets();
 	return 0;
 }
 
@@ -614,6 +650,9 @@ daemon_run(const struct daemon_options *options, const struct handler *const *ha
 			write_addr_file(&d);
 		flush_logs(&d);
 	}
+	/* Told to stop before it was ready: whoever waits in the foreground must not think it runs. */
+	if (d.options.background && !d.ready && !d.status)
+		d.status = EX_UNAVAILABLE;
 	status = d.status;
 	if (status && d.options.background && d.parent_fd >= 0)
 		fprintf(stderr, "evinetd: not started, status %d\n", status);

@@ -41,6 +41,9 @@ struct handler {
 	 * calls conn_done when it has. */
 	void (*kill)(struct conn *, bool force);
 
+	/* Opens files anew after they have been rotated. Optional. */
+	void (*reopen)(struct service *);
+
 	/* Something is to be read from a datagram socket. */
 	void (*datagram)(struct service *, struct listener_socket *);
 };

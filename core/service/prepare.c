@@ -261,10 +261,11 @@ check_socktypes(struct preparation *p)
 		wrong(p, NULL, "wait", "needs a program: the built-in handlers have no use for it");
 	for (size_t i = 0; i < s->nlisteners; i++) {
 		const struct service_listener *sl = &s->listeners[i];
+		bool dgram = !sl->handle && !sl->params.naddrs && sl->params.socktype == SOCK_DGRAM;
 
-		if (sl->handle || sl->params.socktype != SOCK_DGRAM)
-			continue;
-		if (!s->conf->wait && !(h->sockets & HANDLER_DATAGRAM))
+		for (size_t j = 0; j < sl->params.naddrs; j++)
+			dgram |= sl->addrs[j].socktype == SOCK_DGRAM;
+		if (dgram && !s->conf->wait && !(h->sockets & HANDLER_DATAGRAM))
 			problem_add(p->problems, sl->origin, s->name, "listen",
 				    "\"%s\": a program on a datagram socket needs wait = true", sl->text);
 	}
@@ -285,6 +286,15 @@ read_list(struct preparation *p, const char *key, const struct list_value *list,
 	}
 }
 
+static bool
+lets_everyone_in(const struct list_value *allow)
+{
+	for (size_t i = 0; i < allow->list.n; i++)
+		if (strcmp(allow->list.items[i], "all") == 0)
+			return true;
+	return false;
+}
+
 static void
 prepare_admission(struct preparation *p)
 {
@@ -298,11 +308,48 @@ prepare_admission(struct preparation *p)
 	rate_init(&a->rate, conf->rate.count, conf->rate.interval_ms, conf->rate_burst);
 	if (conf->rate_burst && !conf->rate.count)
 		wrong(p, NULL, "rate_burst", "means nothing without rate");
-	if (conf->wait && (conf->allow.set || conf->deny.set))
-		wrong(p, NULL, conf->deny.set ? "deny" : "allow",
+	if (conf->wait && (a->deny.n || (conf->allow.set && !lets_everyone_in(&conf->allow))))
+		wrong(p, NULL, a->deny.n ? "deny" : "allow",
 		      "cannot be kept with wait = true: the program accepts the clients itself");
-	if (conf->wait && conf->per_source)
-		wrong(p, NULL, "per_source", "cannot be kept with wait = true: the program accepts the clients itself");
+	if (conf->wait && conf->per_source) {
+		if (service_conf_says(conf, NULL, "per_source"))
+			wrong(p, NULL, "per_source", "cannot be kept with wait = true: the program accepts the clients itself");
+		else
+			a->slots.per_source = 0; /* of defaults, where it is meant for those that can */
+	}
+}
+
+static void
+useless(struct preparation *p, const char *section, const char *key, const char *why)
+{
+	const struct service_conf *conf = p->s->conf;
+
+	if (service_conf_says(conf, section, key))
+		problem_warn(p->problems, service_conf_origin(conf, section, key), p->s->name, key,
+			     "has no effect %s", why);
+}
+
+/* What was asked for and will not happen is said, even where it does no harm. */
+static void
+check_useless_keys(struct preparation *p)
+{
+	static const char *const programs[] = { "argv0",  "user",	   "group",	   "groups",  "umask",
+						"chroot", "directory", "nice",	   "oom_score_adj", "env",
+						"pass_env", "session", "no_new_privs", "capabilities", NULL };
+	const struct service *s = p->s;
+	bool program = s->handler->sockets & HANDLER_WAIT;
+
+	for (const char *const *key = programs; !program && *key; key++)
+		useless(p, NULL, *key, "on a built-in handler");
+	for (const struct option *o = service_rows; !program && o->name; o++)
+		if (o->section && strcmp(o->section, "rlimit") == 0)
+			useless(p, o->section, o->name, "on a built-in handler");
+	if (!program && (s->conf->exec.list.n || s->conf->shell))
+		wrong(p, NULL, s->conf->shell ? "shell" : "exec", "either a program or a built-in handler, not both");
+	if (s->conf->wait)
+		useless(p, NULL, "idle_timeout", "with wait = true: the program has the connections");
+	if (program && s->conf->close == CLOSE_LEAVE)
+		useless(p, NULL, "idle_timeout", "with close = leave: only the program has the connection");
 }
 
 static void
@@ -344,6 +391,7 @@ service_prepare(struct registry *r, struct config *config, const struct service_
 	prepare_admission(&p);
 	if (s->handler) {
 		check_socktypes(&p);
+		check_useless_keys(&p);
 		if (s->handler->prepare && s->handler->prepare(s, problems) < 0 && problems->errors == before)
 			wrong(&p, NULL, "handler", "cannot be used");
 	}

@@ -1,7 +1,9 @@
 #include "core/service/registry.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/text.h"
 #include "core/sys/sink.h"
@@ -13,6 +15,8 @@ registry_init(struct registry *r, struct event_base *base, const struct handler 
 	*r = (struct registry){ .base = base, .handlers = handlers, .on = on, .arg = arg,
 				.log_target = "stderr", .log_level = LOG_LEVEL_INFO };
 	TAILQ_INIT(&r->services);
+	for (size_t i = 0; i < RESERVE; i++)
+		r->reserve[i] = -1;
 }
 
 struct log *
@@ -65,7 +69,12 @@ registry_start(struct registry *r)
 	/* Counted as one until all have begun, so that "settled" is not told too early. */
 	r->unsettled++;
 	TAILQ_FOREACH(s, &r->services, entry)
+		service_create_listeners(s);
+	TAILQ_FOREACH(s, &r->services, entry) {
+		if (r->stopping)
+			break;
 		service_start(s);
+	}
 	if (--r->unsettled == 0 && r->on->on_settled)
 		r->on->on_settled(r, r->arg);
 }
@@ -92,6 +101,8 @@ end_sessions(struct service *s, bool force)
 		if (c->drain.event) {
 			if (force)
 				conn_cut(c);
+			else
+				drain_shorten(&c->drain, s->conf->kill_after);
 		} else if (c->pending) {
 			conn_abandon(c);
 		} else if (force) {
@@ -109,7 +120,7 @@ registry_stop(struct registry *r, bool force)
 	bool before = r->stopping;
 	struct service *s;
 
-	r->stopping = true;
+	r->stopping = r->ending = true;
 	TAILQ_FOREACH(s, &r->services, entry) {
 		if (!before)
 			service_stop_listening(s);
@@ -137,6 +148,7 @@ registry_free(struct registry *r)
 		free(l->target);
 		free(l);
 	}
+	registry_use_reserve(r);
 	conn_free_unused();
 }
 
@@ -158,6 +170,11 @@ registry_flush_logs(struct registry *r, int64_t *next)
 void
 registry_reopen_logs(struct registry *r)
 {
+	struct service *s;
+
+	TAILQ_FOREACH(s, &r->services, entry)
+		if (s->handler->reopen)
+			s->handler->reopen(s);
 	for (struct registry_log *l = r->logs; l; l = l->next) {
 		struct error err;
 
@@ -168,17 +185,55 @@ registry_reopen_logs(struct registry *r)
 }
 
 void
+registry_keep_reserve(struct registry *r)
+{
+	/* Whoever waits comes first. */
+	for (size_t i = 0; i < RESERVE && r->pending == 0; i++)
+		if (r->reserve[i] < 0)
+			r->reserve[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+bool
+registry_use_reserve(struct registry *r)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < RESERVE; i++) {
+		if (r->reserve[i] < 0)
+			continue;
+		close(r->reserve[i]);
+		r->reserve[i] = -1;
+		any = true;
+	}
+	return any;
+}
+
+/* While an accepted connection waits, nobody accepts another: it would only take the descriptor that
+ * the first one needs. */
+void
+registry_count_pending(struct registry *r, int change)
+{
+	bool before = r->pending > 0;
+	struct service *s;
+
+	r->pending += change;
+	if (before == (r->pending > 0))
+		return;
+	TAILQ_FOREACH(s, &r->services, entry)
+		service_hold_pending(s, r->pending > 0);
+}
+
+void
 registry_descriptor_free(struct registry *r)
 {
-	struct service *s, *next;
+	struct service *s;
 
 	if (r->short_of_files == 0 || r->stopping)
 		return;
-	for (s = TAILQ_FIRST(&r->services); s; s = next) {
-		next = TAILQ_NEXT(s, entry);
-		if (s->nofile_calm)
-			service_retry_pending(s);
-	}
+	registry_keep_reserve(r);
+	TAILQ_FOREACH(s, &r->services, entry)
+		if (s->nofile_calm && service_retry_pending(s))
+			return;
 }
 
 size_t

@@ -8,6 +8,9 @@ struct sink;
 
 TAILQ_HEAD(service_list, service);
 
+/* What one start of a program takes at most. */
+enum { RESERVE = 4 };
+
 struct registry_callbacks {
 	/* Everything that was started has been tried once. */
 	void (*on_settled)(struct registry *, void *arg);
@@ -40,7 +43,10 @@ struct registry {
 	int short_of_files; /* services that had to hold for want of a descriptor, lately */
 	size_t unsettled; /* listeners that have not been tried yet */
 	bool checking;   /* --check: names are looked up at once, nothing is opened */
-	bool stopping;
+	bool stopping; /* no more connections */
+	bool ending;   /* sessions are asked to end as well */
+	int pending;   /* connections that wait for a descriptor */
+	int reserve[RESERVE]; /* descriptors for them: without, all could wait for each other */
 	unsigned listen_events; /* grows with each socket that begins to listen */
 	int failed;      /* exit status of the most telling failure to listen */
 	struct rlimit nofile; /* what programs get: the daemon may have raised its own */
@@ -73,6 +79,15 @@ void registry_reopen_logs(struct registry *);
 
 /* A descriptor has become free: whoever waits for one may try again. */
 void registry_descriptor_free(struct registry *);
+
+/* Opens the reserve of descriptors again, as far as there are any. */
+void registry_keep_reserve(struct registry *);
+
+/* Gives the reserve free, for the one who waits. False if it was used up already. */
+bool registry_use_reserve(struct registry *);
+
+/* A connection begins (1) or ends (-1) to wait for a descriptor. */
+void registry_count_pending(struct registry *, int change);
 
 size_t registry_listening(const struct registry *);
 

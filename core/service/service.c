@@ -17,6 +17,7 @@
 #include "core/service/registry.h"
 #include "core/sys/holder.h"
 #include "core/sys/inherit.h"
+#include "core/sys/sockopt.h"
 
 /* Longer than the listener's own pause: otherwise every one of its tries would be told. */
 static const struct timeval nofile_calm = { 2, 0 };
@@ -82,7 +83,8 @@ hold(struct service *s, enum listener_hold why)
 		return;
 	s->holds |= why;
 	for (size_t i = 0; i < s->nlisteners; i++)
-		listener_hold(s->listeners[i].listener, why);
+		if (s->listeners[i].listener)
+			listener_hold(s->listeners[i].listener, why);
 	log_hold(s, "hold", why);
 }
 
@@ -97,12 +99,39 @@ release(struct service *s, enum listener_hold why)
 		listener_release(s->listeners[i].listener, why);
 }
 
+static bool hold_for_rate(struct service *);
+
+/* The loop's clock is a little coarse: a token that is not there yet would refuse a client. */
 static void
 rate_cb(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	release(arg, HOLD_RATE);
+	if (!hold_for_rate(arg))
+		release(arg, HOLD_RATE);
+}
+
+/* Holds until the next token, if there is none now. */
+static bool
+hold_for_rate(struct service *s)
+{
+	int64_t ns = rate_delay(&s->admission.rate, clock_monotonic_ns());
+	struct timeval tv = { ns / 1000000000, (ns % 1000000000) / 1000 + 1 };
+
+	if (ns == 0)
+		return false;
+	if (!s->rate_timer)
+		s->rate_timer = evtimer_new(s->registry->base, rate_cb, s);
+	if (!s->rate_timer || evtimer_add(s->rate_timer, &tv) < 0)
+		return false;
+	hold(s, HOLD_RATE);
+	return true;
+}
+
+bool
+service_holds_for_rate(struct service *s)
+{
+	return s->conf->when_full == FULL_WAIT && hold_for_rate(s);
 }
 
 /* After each session that was let in: whoever comes next has to wait in the queue if there is no
@@ -110,21 +139,11 @@ rate_cb(evutil_socket_t fd, short what, void *arg)
 static void
 hold_if_exhausted(struct service *s)
 {
-	int64_t ns;
-
-	if (s->conf->when_full != FULL_WAIT)
+	if (s->conf->when_full != FULL_WAIT && !s->conf->wait)
 		return;
 	if (slots_full(&s->admission.slots))
 		hold(s, HOLD_FULL);
-	ns = rate_delay(&s->admission.rate, clock_monotonic_ns());
-	if (ns > 0) {
-		struct timeval tv = { ns / 1000000000, (ns % 1000000000) / 1000 + 1 };
-
-		if (!s->rate_timer)
-			s->rate_timer = evtimer_new(s->registry->base, rate_cb, s);
-		if (s->rate_timer && evtimer_add(s->rate_timer, &tv) == 0)
-			hold(s, HOLD_RATE);
-	}
+	hold_for_rate(s);
 }
 
 /* Told once while descriptors are short, however often the hold comes and goes. */
@@ -132,16 +151,13 @@ static void
 nofile_calm_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct service *s = arg;
-	struct conn *c;
 
 	(void)fd;
 	(void)what;
-	TAILQ_FOREACH(c, &s->conns, entry) {
-		if (c->pending) {
-			evtimer_add(s->nofile_calm, &nofile_calm);
-			service_retry_pending(s);
-			return;
-		}
+	registry_keep_reserve(s->registry);
+	if (service_retry_pending(s)) {
+		evtimer_add(s->nofile_calm, &nofile_calm);
+		return;
 	}
 	event_free(s->nofile_calm);
 	s->nofile_calm = NULL;
@@ -170,19 +186,30 @@ service_hold_nofile(struct service *s)
 }
 
 void
+service_hold_pending(struct service *s, bool on)
+{
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		if (on)
+			listener_hold(s->listeners[i].listener, HOLD_PENDING);
+		else
+			listener_release(s->listeners[i].listener, HOLD_PENDING);
+	}
+}
+
+bool
 service_retry_pending(struct service *s)
 {
-	struct conn *c, *next;
+	struct conn *c;
 
-	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
-		next = TAILQ_NEXT(c, entry);
-		if (!c->pending)
-			continue;
-		conn_start(c);
-		return; /* one descriptor, one try */
+	TAILQ_FOREACH(c, &s->conns, entry) {
+		if (c->pending) {
+			conn_start(c);
+			return true; /* one descriptor, one try */
+		}
 	}
 	for (size_t i = 0; i < s->nlisteners; i++)
 		listener_release(s->listeners[i].listener, HOLD_NOFILE);
+	return false;
 }
 
 void
@@ -210,13 +237,14 @@ unix_peer_uid(int fd, const struct sockaddr *peer)
 }
 
 static void
-log_refusal(struct service *s, const struct sockaddr *peer, socklen_t len, const char *reason)
+log_refusal(struct service *s, const struct sockaddr *peer, socklen_t len, uint32_t uid, const char *reason)
 {
 	char text[ADDR_TEXT];
 
 	if (log_wants(s->log, LOG_LEVEL_INFO))
 		service_log(s, LOG_LEVEL_INFO, "refuse",
-			    LOG_FIELDS(LOG_S("peer", addr_format(peer, len, text)), LOG_S("reason", reason)));
+			    LOG_FIELDS(LOG_S("peer", addr_format(peer, len, text)), LOG_S("reason", reason),
+				       { .key = "peer_uid", .number = peer->sa_family == AF_UNIX, .i = uid }));
 }
 
 static void
@@ -227,13 +255,14 @@ accept_cb(struct listener_socket *ls, int fd, const struct sockaddr *peer, sockl
 	struct sockaddr_storage ss = { 0 };
 	struct source src;
 	struct admit_result r;
+	uint32_t uid = unix_peer_uid(fd, peer);
 
 	memcpy(&ss, peer, len < sizeof(ss) ? len : sizeof(ss));
 	addr_unmap(&ss, &len);
-	src = source_of((struct sockaddr *)&ss, unix_peer_uid(fd, peer));
+	src = source_of((struct sockaddr *)&ss, uid);
 	r = admit(&s->admission, (struct sockaddr *)&ss, &src, clock_monotonic_ns());
 	if (r.verdict == ADMIT_REFUSE) {
-		log_refusal(s, (struct sockaddr *)&ss, len, r.reason);
+		log_refusal(s, (struct sockaddr *)&ss, len, uid, r.reason);
 		close(fd);
 		return;
 	}
@@ -271,6 +300,8 @@ ready_cb(struct listener_socket *ls, void *arg)
 		s->handler->datagram(s, ls);
 		return;
 	}
+	if (s->registry->stopping)
+		return;
 	/* The program sees the peers; only the limits can be applied here. */
 	if (slots_full(&s->admission.slots) || !rate_take(&s->admission.rate, clock_monotonic_ns())) {
 		hold_if_exhausted(s);
@@ -280,6 +311,7 @@ ready_cb(struct listener_socket *ls, void *arg)
 	}
 	slots_take(&s->admission.slots, &src);
 	listener_socket_hold(ls);
+	log_hold(s, "hold", HOLD_CHILD);
 	hold_if_exhausted(s);
 	c = conn_new(s, ls, -1, NULL, 0);
 	c->queued = service_queued(ls);
@@ -291,6 +323,7 @@ service_release_socket(struct service *s, struct listener_socket *ls, bool pause
 {
 	if (s->holds & HOLD_STOPPING)
 		return;
+	log_hold(s, "release", HOLD_CHILD);
 	if (pause)
 		listener_socket_pause(ls, &untouched_pause);
 	else
@@ -323,7 +356,8 @@ on_fail(struct listener *l, const struct addr *a, const struct socket_fail *f, v
 	char text[ADDR_TEXT], holder[128] = "";
 
 	(void)l;
-	if (f->errnum == EADDRINUSE)
+	/* Once: it reads much of /proc, and a retry finds the same. */
+	if (f->errnum == EADDRINUSE && !sl->settled)
 		holder_of(a, holder, sizeof(holder));
 	service_log(sl->service, LOG_LEVEL_ERROR, "fail",
 		    LOG_FIELDS(LOG_S("syscall", f->syscall), LOG_S("args", f->args),
@@ -370,6 +404,13 @@ on_listen_error(struct listener *l, const struct socket_fail *f, void *arg)
 			       LOG_S("retry", retry_text(sl->service, retry))));
 }
 
+bool
+service_retries(const struct service_listener *sl)
+{
+	/* What was not inherited will never be. */
+	return sl->service->conf->on_listen_error == LISTEN_ERROR_RETRY && !sl->handle;
+}
+
 static void
 retry_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -409,7 +450,7 @@ on_settled(struct listener *l, void *arg)
 		if (s->conf->on_listen_error == LISTEN_ERROR_EXIT && r->on->on_exit)
 			r->on->on_exit(r, sl->failed, r->arg);
 	}
-	if (s->conf->on_listen_error == LISTEN_ERROR_RETRY && !(s->holds & HOLD_STOPPING) &&
+	if (service_retries(sl) && !(s->holds & HOLD_STOPPING) &&
 	    (listening == 0 || (s->conf->bind == BIND_ALL && listening < listener_addresses(l)))) {
 		if (!sl->retry)
 			sl->retry = evtimer_new(r->base, retry_cb, sl);
@@ -444,16 +485,34 @@ static const struct listener_callbacks callbacks = {
 	.on_accept_error = on_accept_error,
 };
 
+/* What an inherited socket is turns out only now. */
+static int
+take_handle(struct service_listener *sl, struct error *err)
+{
+	struct service *s = sl->service;
+	socklen_t len = sizeof(int);
+	int fd = inherit_take(sl->handle, err);
+	int socktype = 0;
+
+	if (fd < 0)
+		return -1;
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &socktype, &len) < 0)
+		return error_set(err, errno, "descriptor %d", fd);
+	if (socktype == SOCK_DGRAM && !s->conf->wait && !(s->handler->sockets & HANDLER_DATAGRAM))
+		return error_set(err, 0, "a program on a datagram socket needs wait = true");
+	if (socktype == SOCK_DGRAM && !s->conf->wait)
+		sockopt_tell_destination(fd);
+	sl->params.handle = fd;
+	return 0;
+}
+
 static void
 start_listener(struct service_listener *sl)
 {
 	struct error err;
 
-	if (sl->handle) {
-		sl->params.handle = inherit_take(sl->handle, &err);
-		if (sl->params.handle < 0)
-			goto fail;
-	}
+	if (sl->handle && take_handle(sl, &err) < 0)
+		goto fail;
 	if (listener_listen(sl->listener, &sl->params, &err) == 0)
 		return;
 
@@ -465,13 +524,17 @@ fail:
 }
 
 void
+service_create_listeners(struct service *s)
+{
+	for (size_t i = 0; i < s->nlisteners; i++)
+		s->listeners[i].listener = listener_new(s->registry->base, &callbacks, &s->listeners[i]);
+}
+
+void
 service_start(struct service *s)
 {
-	for (size_t i = 0; i < s->nlisteners; i++) {
-		s->listeners[i].listener = listener_new(s->registry->base, &callbacks, &s->listeners[i]);
-		s->registry->unsettled++;
-	}
-	for (size_t i = 0; i < s->nlisteners; i++)
+	s->registry->unsettled += s->nlisteners;
+	for (size_t i = 0; i < s->nlisteners && !s->registry->stopping; i++)
 		start_listener(&s->listeners[i]);
 }
 
@@ -485,7 +548,8 @@ service_stop_listening(struct service *s)
 		if (sl->retry)
 			event_free(sl->retry);
 		sl->retry = NULL;
-		listener_close(sl->listener);
+		if (sl->listener)
+			listener_close(sl->listener);
 	}
 }
 

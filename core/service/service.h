@@ -56,6 +56,9 @@ struct service {
 struct service *service_prepare(struct registry *, struct config *, const struct service_conf *,
 				struct problems *);
 
+/* Makes the listeners, which do not listen yet. */
+void service_create_listeners(struct service *);
+
 /* Listens. The registry is told when everything has been tried. */
 void service_start(struct service *);
 
@@ -65,10 +68,16 @@ void service_stop_listening(struct service *);
 /* The service must have no sessions. */
 void service_free(struct service *);
 
+/* Whether a listener that failed is tried again. */
+bool service_retries(const struct service_listener *);
+
 size_t service_listening(const struct service *);
 
 /* A session of the service has ended: its slot is free. Called by conn_done. */
 void service_conn_gone(struct service *, struct conn *);
+
+/* Holds if the rate is used up and clients are to wait for it; true if it does. */
+bool service_holds_for_rate(struct service *);
 
 /* How much waits on a socket that is handed to a program: bytes of datagrams, or connections; -1
  * where the kernel does not tell. */
@@ -80,7 +89,8 @@ void service_release_socket(struct service *, struct listener_socket *, bool pau
 
 /* Descriptors ran out while a connection was being started: hold, and try again later. */
 void service_hold_nofile(struct service *);
-void service_retry_pending(struct service *);
+void service_hold_pending(struct service *, bool on);
+bool service_retry_pending(struct service *); /* false if none is left */
 
 /* Logs an event of this service, unless its log_events leaves it out. */
 void service_log(struct service *, enum log_level, const char *event, const struct log_field *);

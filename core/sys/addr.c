@@ -85,13 +85,43 @@ parse_vsock(const char *text, struct addr_spec *spec, struct error *err)
 	return 0;
 }
 
+int
+addr_check_port(const char *port, struct error *err)
+{
+	int64_t number;
+
+	if (!*port || strlen(port) >= sizeof(((struct addr_spec *)0)->port))
+		return error_set(err, 0, "expected a port number or service name");
+	if (*port == '+' || *port == '-')
+		return error_set(err, 0, "expected a port number or service name, not \"%s\"", port);
+	for (const char *p = port; *p; p++)
+		if (*p <= ' ' || *p == 0x7f || *p == '/' || *p == ':')
+			return error_set(err, 0, "expected a port number or service name, not \"%s\"", port);
+	/* A number out of range must not become another port, as it does with htons(). */
+	if (strspn(port, "0123456789") == strlen(port) && parse_int(port, 0, 65535, &number, err) < 0)
+		return error_prefix(err, "the port");
+	return 0;
+}
+
+int
+addr_check_host(const char *host, struct error *err)
+{
+	if (strcmp(host, "*") == 0)
+		return 0;
+	if (strlen(host) >= sizeof(((struct addr_spec *)0)->host))
+		return error_set(err, 0, "the name is too long");
+	for (const char *p = host; *p; p++)
+		if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == '/' || *p == '*')
+			return error_set(err, 0, "expected a host name or an address, not \"%s\"", host);
+	return 0;
+}
+
 static int
 parse_inet(const char *text, struct addr_spec *spec, struct error *err)
 {
 	const char *port = strrchr(text, ':');
 	const char *host = text;
 	size_t hostlen = port ? (size_t)(port - text) : 0;
-	int64_t number;
 
 	port = port ? port + 1 : text;
 	if (hostlen && host[0] == '[') {
@@ -107,23 +137,16 @@ parse_inet(const char *text, struct addr_spec *spec, struct error *err)
 	} else if (memchr(host, ':', hostlen)) {
 		return error_set(err, 0, "write an IPv6 address in brackets: [ADDRESS]:PORT");
 	}
-	if (hostlen >= sizeof(spec->host) || strlen(port) >= sizeof(spec->port))
+	if (hostlen >= sizeof(spec->host))
 		return error_set(err, 0, "the name is too long");
 	if (!*port)
 		return error_set(err, 0, "expected a port behind the last ':'");
-	for (const char *p = port; *p; p++)
-		if (*p <= ' ' || *p == 0x7f || *p == '/')
-			return error_set(err, 0, "expected a port number or service name, not \"%s\"", port);
-	/* A number out of range must not become another port, as it does with htons(). */
-	if (strspn(port, "0123456789") == strlen(port) && parse_int(port, 0, 65535, &number, err) < 0)
-		return error_prefix(err, "the port");
-	if (hostlen == 1 && host[0] == '*')
-		hostlen = 0;
-	for (size_t i = 0; i < hostlen; i++)
-		if ((unsigned char)host[i] <= ' ' || host[i] == 0x7f || host[i] == '/' || host[i] == '*')
-			return error_set(err, 0, "expected a host name or an address in front of the port");
 	memcpy(spec->host, host, hostlen);
 	spec->host[hostlen] = '\0';
+	if (addr_check_port(port, err) < 0 || addr_check_host(spec->host, err) < 0)
+		return -1;
+	if (strcmp(spec->host, "*") == 0)
+		spec->host[0] = '\0';
 	memcpy(spec->port, port, strlen(port) + 1);
 	return 0;
 }
@@ -207,8 +230,8 @@ addr_format(const struct sockaddr *sa, socklen_t len, char buf[ADDR_TEXT])
 		format_unix((const struct sockaddr_un *)(const void *)sa, len, buf);
 		break;
 	case AF_VSOCK:
-		snprintf(buf, ADDR_TEXT, "vsock:%u:%d",
-			 ((const struct sockaddr_vm *)(const void *)sa)->svm_cid, addr_port(sa));
+		snprintf(buf, ADDR_TEXT, "vsock:%u:%u", ((const struct sockaddr_vm *)(const void *)sa)->svm_cid,
+			 ((const struct sockaddr_vm *)(const void *)sa)->svm_port);
 		break;
 	default:
 		snprintf(buf, ADDR_TEXT, "family:%d", sa->sa_family);

@@ -37,6 +37,10 @@ struct addr_spec {
 
 int addr_spec_parse(const char *text, struct addr_spec *, struct error *);
 
+/* Whether a text can be the port or the host of an address. 0, or -1 with err. */
+int addr_check_port(const char *, struct error *);
+int addr_check_host(const char *, struct error *);
+
 /* "127.0.0.1:80", "[::1]:80", "unix:/run/x", "unix:@name", "unix" (unnamed), "vsock:2:80". */
 enum { ADDR_TEXT = 192 };
 const char *addr_format(const struct sockaddr *, socklen_t len, char buf[ADDR_TEXT]);

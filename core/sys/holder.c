@@ -102,6 +102,36 @@ process_has(int pid, const char *target)
 	return found;
 }
 
+/* Descendants of descendants are few where they are looked for; the depth is only a guard. */
+static bool
+family_has(pid_t pid, const char *target, int depth)
+{
+	char path[64];
+	int child;
+	bool found = process_has(pid, target);
+	FILE *f;
+
+	if (found || depth == 0)
+		return found;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	while (!found && fscanf(f, "%d", &child) == 1)
+		found = family_has(child, target, depth - 1);
+	fclose(f);
+	return found;
+}
+
+bool
+holder_has_socket(pid_t pid, unsigned long long inode)
+{
+	char target[64];
+
+	snprintf(target, sizeof(target), "socket:[%llu]", inode);
+	return family_has(pid, target, 16);
+}
+
 static void
 find_process(unsigned long inode, char *buf, size_t size)
 {

@@ -5,8 +5,12 @@
 
 #include "core/sys/addr.h"
 
-/* Says who has an address that could not be bound: "sshd[812]", or "" where it cannot be told.
- * Reads /proc, so it is for messages about failures, not for anything frequent. */
+/* Both read /proc: they are for messages and rare cases, not for anything frequent. */
+
+/* Says who has an address that could not be bound: "sshd[812]", or "" where it cannot be told. */
 const char *holder_of(const struct addr *, char *buf, size_t size);
+
+/* Whether a process, or one of its descendants, has the socket with this inode. */
+bool holder_has_socket(pid_t, unsigned long long inode);
 
 #endif

@@ -1,5 +1,6 @@
 #include "core/sys/inherit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdbool.h>
@@ -18,6 +19,8 @@ enum { FIRST = 3 };
 static int npassed;
 static char **names; /* npassed entries, "" where there is no name */
 static struct strlist taken;
+static int *sockets; /* open when inherit_init was called */
+static int nsockets;
 static char *notify_path;
 
 static void
@@ -33,6 +36,44 @@ read_names(const char *list)
 	}
 }
 
+static void
+note_sockets(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		struct stat st;
+		int fd = atoi(e->d_name);
+
+		if (e->d_name[0] == '.' || fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode))
+			continue;
+		sockets = xrealloc(sockets, (size_t)(nsockets + 1) * sizeof(*sockets));
+		sockets[nsockets++] = fd;
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static bool
+is_inherited(int fd)
+{
+	for (int i = 0; i < nsockets; i++)
+		if (sockets[i] == fd)
+			return true;
+	return false;
+}
+
+int
+inherit_sockets(int *fds, int max)
+{
+	int n = nsockets < max ? nsockets : max;
+
+	if (n > 0)
+		memcpy(fds, sockets, (size_t)n * sizeof(*fds));
+	return n;
+}
+
 void
 inherit_init(void)
 {
@@ -40,6 +81,7 @@ inherit_init(void)
 	const char *notify = getenv("NOTIFY_SOCKET");
 	int64_t for_pid, n;
 
+	note_sockets();
 	if (fds && pid && parse_int(pid, 1, INT32_MAX, &for_pid, NULL) == 0 && for_pid == getpid() &&
 	    parse_int(fds, 0, 4096, &n, NULL) == 0) {
 		npassed = (int)n;
@@ -73,6 +115,9 @@ take(int fd, struct error *err)
 		return error_set(err, errno, "descriptor %d", fd);
 	if (!S_ISSOCK(st.st_mode))
 		return error_set(err, ENOTSOCK, "descriptor %d", fd);
+	/* One of the daemon's own would be served twice, by rules that are not its own. */
+	if (!is_inherited(fd))
+		return error_set(err, 0, "descriptor %d was not inherited", fd);
 	if (is_taken(key))
 		return error_set(err, 0, "descriptor %d is used by another listener", fd);
 	strlist_add(&taken, key);
@@ -94,6 +139,15 @@ inherit_take(const char *name, struct error *err)
 	if (parse_int(name, 0, 1 << 20, &n, NULL) < 0)
 		return error_set(err, 0, "no inherited socket has the name \"%s\"", name);
 	return take((int)n, err);
+}
+
+bool
+inherit_is_taken(int fd)
+{
+	char key[16];
+
+	snprintf(key, sizeof(key), "%d", fd);
+	return is_taken(key);
 }
 
 int

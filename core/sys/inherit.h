@@ -1,17 +1,25 @@
 #ifndef CORE_SYS_INHERIT_H
 #define CORE_SYS_INHERIT_H
 
+#include <stdbool.h>
+
 #include "core/base/error.h"
 
 /* What the parent process handed over: sockets (LISTEN_FDS, LISTEN_FDNAMES) and the address of a
  * service manager that wants to be told (NOTIFY_SOCKET). */
 
-/* Reads the environment and removes the variables from it, so that no child sees them. */
+/* Call it before anything is opened: only sockets that are there now can be taken. Reads the
+ * environment and removes the variables from it, so that no child sees them. */
 void inherit_init(void);
 
 /* The descriptor for `fd:NAME` or `fd:NUMBER`: a name as given in LISTEN_FDNAMES, or a number.
  * It stays open and is handed out once; -1 if there is none, it is not a socket, or it is taken. */
 int inherit_take(const char *name_or_number, struct error *);
+
+/* All sockets that were inherited, passed as LISTEN_FDS or not: writes at most `max`, returns how
+ * many. */
+int inherit_sockets(int *fds, int max);
+bool inherit_is_taken(int fd);
 
 /* The passed descriptors (LISTEN_FDS) that nobody has taken yet: their number, and each one. */
 int inherit_count(void);

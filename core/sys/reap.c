@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/text.h"
 
 struct entry {
@@ -18,6 +19,7 @@ struct entry {
 	pid_t pid;
 	reap_cb cb;
 	void *arg;
+	int64_t stranger_ms; /* when an orphan was first seen; 0: a child of our own */
 };
 
 enum { BUCKETS = 1024 };
@@ -52,7 +54,7 @@ sigchld_cb(evutil_socket_t sig, short what, void *arg)
 		void *cb_arg;
 
 		if (!e)
-			continue; /* an orphan that we adopted */
+			continue; /* an orphan that nobody has asked about */
 		cb = e->cb;
 		cb_arg = e->arg;
 		*place = e->next;
@@ -126,14 +128,22 @@ reap_forget(pid_t pid)
 		e->cb = NULL;
 }
 
-bool
-reap_knows(pid_t pid)
+/* Remembers an orphan, so that later sessions need not look at it: they began after it. */
+static bool
+is_new_stranger(pid_t pid, int64_t since_ms)
 {
-	return *find(pid) != NULL;
+	struct entry *e = *find(pid);
+
+	if (!e) {
+		reap_watch(pid, NULL, NULL);
+		e = *find(pid);
+		e->stranger_ms = clock_monotonic_ms();
+	}
+	return e->stranger_ms > 0 && e->stranger_ms >= since_ms;
 }
 
 bool
-reap_any_stranger(bool (*visit)(pid_t, void *arg), void *arg)
+reap_any_stranger(int64_t since_ms, bool (*visit)(pid_t, void *arg), void *arg)
 {
 	char buf[4096];
 	off_t at = 0;
@@ -149,7 +159,7 @@ reap_any_stranger(bool (*visit)(pid_t, void *arg), void *arg)
 				pid = pid * 10 + (buf[i] - '0');
 				continue;
 			}
-			if (pid > 0 && !reap_knows(pid) && visit(pid, arg))
+			if (pid > 0 && is_new_stranger(pid, since_ms) && visit(pid, arg))
 				return true;
 			pid = 0;
 		}

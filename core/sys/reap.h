@@ -2,6 +2,7 @@
 #define CORE_SYS_REAP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -30,10 +31,9 @@ void reap_watch(pid_t, reap_cb cb, void *arg);
 /* Forgets the callback; the child is still reaped. */
 void reap_forget(pid_t);
 
-bool reap_knows(pid_t);
-
-/* Calls `visit` for each living child that nobody has registered: orphans of our children. Stops
- * and returns true as soon as visit does. False too where the kernel does not tell. */
-bool reap_any_stranger(bool (*visit)(pid_t, void *arg), void *arg);
+/* Calls `visit` for each living child that nobody has registered: orphans of our children. Those that
+ * were orphans already at `since_ms` (monotonic) are left out. Stops and returns true as soon as visit
+ * does. False too where the kernel does not tell. */
+bool reap_any_stranger(int64_t since_ms, bool (*visit)(pid_t, void *arg), void *arg);
 
 #endif

@@ -26,7 +26,6 @@ struct sink {
 	char *path;
 	struct text queue; /* lines that wait to be written (stderr, file) */
 	size_t sent;       /* of the queue */
-	uint64_t dropped;
 };
 
 static void stream_put(struct log_sink *, const struct log_record *);
@@ -55,15 +54,21 @@ open_stderr(struct sink *k)
 	struct stat st;
 	int fd = -1;
 
-	k->fd = STDERR_FILENO;
+	/* A descriptor of our own: in the background number 2 becomes /dev/null. */
+	k->fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (k->fd < 0)
+		k->fd = STDERR_FILENO;
 	if (fstat(STDERR_FILENO, &st) < 0 || S_ISREG(st.st_mode))
 		return;
 	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
 		fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (fd >= 0)
-		k->fd = fd;
-	else
+	if (fd < 0) {
 		k->poll_first = true;
+		return;
+	}
+	if (k->fd > STDERR_FILENO)
+		close(k->fd);
+	k->fd = fd;
 }
 
 static int
@@ -133,12 +138,8 @@ stream_put(struct log_sink *base, const struct log_record *r)
 	struct sink *k = (struct sink *)(void *)base;
 
 	if (k->queue.len - k->sent + r->len > QUEUE_MAX) {
-		k->dropped++;
+		k->base.dropped++;
 		return;
-	}
-	if (k->dropped) {
-		text_printf(&k->queue, "log_dropped lines=%llu\n", (unsigned long long)k->dropped);
-		k->dropped = 0;
 	}
 	text_add(&k->queue, r->line, r->len);
 	text_add(&k->queue, "\n", 1);
@@ -166,6 +167,8 @@ write_some(struct sink *k, const char *p, size_t len)
 bool
 sink_flush(struct sink *k)
 {
+	int errnum = 0;
+
 	if (k->kind != SINK_STDERR && k->kind != SINK_FILE)
 		return false;
 	while (k->sent < k->queue.len) {
@@ -173,7 +176,7 @@ sink_flush(struct sink *k)
 
 		if (n > 0)
 			k->sent += (size_t)n;
-		else if (n < 0 && errno != EINTR)
+		else if (n == 0 || (errnum = errno) != EINTR)
 			break;
 	}
 	if (k->sent == k->queue.len) {
@@ -181,7 +184,7 @@ sink_flush(struct sink *k)
 		return false;
 	}
 	/* A reader that went away is final: keeping the lines would only fill the memory. */
-	if (errno == EPIPE || errno == EBADF) {
+	if (errnum == EPIPE || errnum == EBADF) {
 		k->sent = k->queue.len = 0;
 		return false;
 	}
@@ -266,17 +269,10 @@ syslog_put(struct log_sink *base, const struct log_record *r)
 	const char *path = env_or("EVINET_SYSLOG_SOCKET", "/dev/log");
 	struct text t = { 0 };
 
-	if (k->dropped) {
-		text_printf(&t, "<%d>evinetd[%d]: log_dropped lines=%llu", (3 << 3) | 4, (int)getpid(),
-			    (unsigned long long)k->dropped);
-		if (send_datagram(k, path, &t))
-			k->dropped = 0;
-		t.len = 0;
-	}
 	text_printf(&t, "<%d>evinetd[%d]: ", (3 << 3) | priorities[r->level], (int)getpid());
 	text_add(&t, r->line, r->len);
 	if (!send_datagram(k, path, &t))
-		k->dropped++;
+		k->base.dropped++;
 	text_clear(&t);
 }
 
@@ -290,8 +286,6 @@ journal_put(struct log_sink *base, const struct log_record *r)
 
 	text_printf(&t, "PRIORITY=%d\nSYSLOG_IDENTIFIER=evinetd\nEVINET_EVENT=%s\n",
 		    priorities[r->level], r->event);
-	if (k->dropped)
-		text_printf(&t, "EVINET_LOG_DROPPED=%llu\n", (unsigned long long)k->dropped);
 	if (r->service && !strchr(r->service, '\n'))
 		text_printf(&t, "EVINET_SERVICE=%s\n", r->service);
 	for (const struct log_field *f = r->fields; f && f->key; f++) {
@@ -308,9 +302,7 @@ journal_put(struct log_sink *base, const struct log_record *r)
 	text_puts(&t, "MESSAGE=");
 	text_add(&t, r->line, r->len);
 	text_puts(&t, "\n");
-	if (send_datagram(k, env_or("EVINET_JOURNAL_SOCKET", "/run/systemd/journal/socket"), &t))
-		k->dropped = 0;
-	else
-		k->dropped++;
+	if (!send_datagram(k, env_or("EVINET_JOURNAL_SOCKET", "/run/systemd/journal/socket"), &t))
+		k->base.dropped++;
 	text_clear(&t);
 }

@@ -12,15 +12,14 @@
 #endif
 
 #define AT(member) offsetof(struct sockopts, member)
-#define OPT(level, optname) #level ", " #optname
 #define ROW(n, fam, type, lvl, opt) \
-	{ .name = #n, .label = OPT(lvl, opt), .family = (fam), .socktype = (type), \
+	{ .name = #n, .label = #lvl ", " #opt, .family = (fam), .socktype = (type), \
 	  .level = (lvl), .optname = (opt), .offset = AT(n) }
 #define GENERIC(n, type, opt) \
-	{ .name = #n, .label = OPT(SOL_SOCKET, opt), .socktype = (type), .level = SOL_SOCKET, \
+	{ .name = #n, .label = "SOL_SOCKET, " #opt, .socktype = (type), .level = SOL_SOCKET, \
 	  .optname = (opt), .offset = AT(n), .generic = true }
 #define STRING(n, type, lvl, opt) \
-	{ .name = #n, .label = OPT(lvl, opt), .socktype = (type), .level = (lvl), \
+	{ .name = #n, .label = #lvl ", " #opt, .socktype = (type), .level = (lvl), \
 	  .optname = (opt), .offset = AT(n), .string = true }
 
 /* For datagrams SO_REUSEADDR would let two programs share a port, so it is for streams only. */
@@ -104,4 +103,13 @@ sockopt_set(const struct sockopt_row *r, const struct sockopts *o, int fd, char 
 	v = int_value(r, o);
 	snprintf(value, 64, "%d", v);
 	return setsockopt(fd, r->level, r->optname, &v, sizeof(v));
+}
+
+void
+sockopt_tell_destination(int fd)
+{
+	const int on = 1;
+
+	setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
 }

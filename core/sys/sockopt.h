@@ -41,6 +41,9 @@ extern const struct sockopt_row sockopt_rows[]; /* ends with a NULL name */
 /* Whether the row is to be set on a socket for this address. */
 bool sockopt_applies(const struct sockopt_row *, const struct sockopts *, const struct addr *);
 
+/* Makes an inherited datagram socket tell where each datagram was sent to, as far as it can. */
+void sockopt_tell_destination(int fd);
+
 /* 0, or -1 with errno. Writes the value as text into `value` either way. */
 int sockopt_set(const struct sockopt_row *, const struct sockopts *, int fd, char value[64]);
 
