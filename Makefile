@@ -130,13 +130,15 @@ install: all
 	install -m 644 $(BUILD)/man/evinetd.8 $(DESTDIR)$(MANDIR)/man8/
 	test -e $(DESTDIR)$(SYSCONFDIR)/evinetd.conf || \
 		install -m 644 etc/evinetd.conf $(DESTDIR)$(SYSCONFDIR)/evinetd.conf
+	install -m 644 etc/conf.d/*.sample $(DESTDIR)$(SYSCONFDIR)/conf.d/
 	sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
 		packaging/systemd/evinetd.service.in > $(DESTDIR)$(UNITDIR)/evinetd.service
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/evinetd $(DESTDIR)$(BINDIR)/evinet $(DESTDIR)$(MANDIR)/man1/evinet.1 \
 		$(DESTDIR)$(MANDIR)/man5/evinetd.conf.5 $(DESTDIR)$(MANDIR)/man8/evinetd.8 \
-		$(DESTDIR)$(UNITDIR)/evinetd.service
+		$(DESTDIR)$(UNITDIR)/evinetd.service \
+		$(patsubst etc/%,$(DESTDIR)$(SYSCONFDIR)/%,$(wildcard etc/conf.d/*.sample))
 	@echo "kept: $(DESTDIR)$(SYSCONFDIR)/evinetd.conf"
 
 dist:

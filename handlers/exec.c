@@ -175,6 +175,8 @@ prepare_program(struct service *s, struct exec_data *d, struct problems *problem
 		wrong(s, problems, NULL, "shell", "either shell or exec, not both");
 		return;
 	}
+	if (service_conf_wrong(conf, "shell") || service_conf_wrong(conf, "exec"))
+		return;
 	if (!conf->shell && (conf->exec.list.n == 0 || !*conf->exec.list.items[0])) {
 		wrong(s, problems, NULL, "exec", "expected a program to run (or shell, or a built-in handler)");
 		return;
@@ -265,8 +267,21 @@ prepare_identity(struct service *s, struct exec_data *d, struct problems *proble
 	const char *key = conf->user ? "user" : conf->group ? "group" : "groups";
 	struct error err;
 
-	if (creds_lookup(&d->plan.creds, conf->user, conf->group, conf->groups.set ? &conf->groups.list : NULL,
-			 &err) < 0)
+	bool group_told = false;
+	gid_t gid;
+
+	/* Each by itself first, so that every name that is wrong is told. */
+	for (size_t i = 0; i < conf->groups.list.n; i++)
+		if (creds_group(conf->groups.list.items[i], &gid, &err) < 0) {
+			wrong(s, problems, NULL, "groups", "%s", err.text);
+			group_told = true;
+		}
+	if (conf->group && creds_group(conf->group, &gid, &err) < 0) {
+		wrong(s, problems, NULL, "group", "%s", err.text);
+		group_told = true;
+	}
+	if (creds_lookup(&d->plan.creds, conf->user, group_told ? NULL : conf->group,
+			 conf->groups.set && !group_told ? &conf->groups.list : NULL, &err) < 0)
 		wrong(s, problems, NULL, key, "%s", err.text);
 	for (size_t i = 0; i < conf->capabilities.list.n; i++) {
 		int cap = caps_find(conf->capabilities.list.items[i]);

@@ -236,12 +236,31 @@ take_setting(struct stanza *s, const char *section, const struct scan_item *it, 
 		t->lines[t->placed++] = it->value_lines[i];
 }
 
+/* A problem with a statement, whose key is told with the block that it stands in. */
 static void
-duplicate(struct loader *ld, struct stanza *s, const char *service, const struct scan_item *it)
+wrong_item(struct loader *ld, struct stanza *s, const char *service, const char *section,
+	   const struct scan_item *it, const char *text)
 {
-	problem_add(&ld->config->problems, (struct origin){ s->origin.file, it->line }, service, it->name,
-		    "stands here a second time");
+	char *name = xasprintf("%s%s%s", section ? section : "", section ? "." : "", it->name);
+
+	problem_add(&ld->config->problems, (struct origin){ s->origin.file, it->line }, service, name, "%s", text);
+	free(name);
 	s->broken = true;
+}
+
+/* A block that is none: a key in the form of a block, or a name that nobody knows. */
+static void
+unknown_block(struct loader *ld, struct stanza *s, const char *service, const struct scan_item *it)
+{
+	const char *near = option_nearest(service_rows, NULL, it->name);
+	char *text;
+
+	if (option_find(service_rows, NULL, it->name))
+		text = xasprintf("takes a value: %s = VALUE", it->name);
+	else
+		text = xasprintf("unknown key%s%s%s", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	wrong_item(ld, s, service, NULL, it, text);
+	free(text);
 }
 
 static void
@@ -254,7 +273,7 @@ take_items(struct loader *ld, struct stanza *s, const char *section, const struc
 
 		if (it->type == SCAN_ASSIGN) {
 			if (is_repeated(items, i))
-				duplicate(ld, s, service, it);
+				wrong_item(ld, s, service, section, it, "stands here a second time");
 			else
 				take_setting(s, section, it, cfg);
 			continue;
@@ -272,15 +291,15 @@ take_items(struct loader *ld, struct stanza *s, const char *section, const struc
 				   cfg_getnsec(cfg, it->name, (unsigned)nth), service);
 			s->broken |= l->broken;
 		} else if (it->type == SCAN_BLOCK && !section && !it->title) {
-			if (nth)
-				duplicate(ld, s, service, it);
+			if (!option_has_section(service_rows, it->name))
+				unknown_block(ld, s, service, it);
+			else if (nth)
+				wrong_item(ld, s, service, section, it, "stands here a second time");
 			else
 				take_items(ld, s, it->name, it->items, it->nitems,
 					   cfg_getnsec(cfg, it->name, 0), service);
 		} else {
-			problem_add(&ld->config->problems, (struct origin){ s->origin.file, it->line },
-				    service, it->name, "has no place here");
-			s->broken = true;
+			wrong_item(ld, s, service, section, it, "has no place here");
 		}
 	}
 }
@@ -514,12 +533,13 @@ value_origin(const struct setting *t, size_t i)
 /* Applies one setting to `base`; -1 if it is wrong, which has been told then. */
 static int
 apply(struct loader *ld, const struct option *rows, void *base, const struct setting *t,
-      const char *service, bool in_defaults)
+      const char *block, const char *service, bool in_defaults)
 {
 	struct problems *problems = &ld->config->problems;
 	const struct option *o = option_find(rows, t->section, t->key);
 	struct error err;
-	char *name = t->section ? xasprintf("%s.%s", t->section, t->key) : xstrdup(t->key);
+	const char *section = t->section ? t->section : block;
+	char *name = section ? xasprintf("%s.%s", section, t->key) : xstrdup(t->key);
 	size_t bad;
 	int r = -1;
 
@@ -546,13 +566,15 @@ static void
 apply_to_service(struct loader *ld, struct service_conf *sc, const struct stanza *s, const char *service)
 {
 	if (s->broken)
-		sc->refused = true;
+		sc->refused = sc->broken = true;
 	for (size_t i = 0; i < s->nsettings; i++) {
 		const struct setting *t = &s->settings[i];
 		const struct option *o = option_find(service_rows, t->section, t->key);
 
-		if (apply(ld, service_rows, sc, t, service, !service) < 0) {
+		if (apply(ld, service_rows, sc, t, NULL, service, !service) < 0) {
 			sc->refused = true;
+			if (o)
+				sc->wrong[o - service_rows] = true;
 			continue;
 		}
 		sc->origins[o - service_rows] = t->origin;
@@ -570,8 +592,8 @@ add_listener(struct loader *ld, struct service_conf *sc, const struct stanza *s)
 	*l = (struct listener_conf){ .origin = s->origin };
 	options_default(listener_rows, l);
 	for (size_t i = 0; i < s->nsettings; i++)
-		if (apply(ld, listener_rows, l, &s->settings[i], sc->name, false) < 0)
-			sc->refused = true;
+		if (apply(ld, listener_rows, l, &s->settings[i], "listener", sc->name, false) < 0)
+			sc->refused = l->wrong = true;
 }
 
 static bool
@@ -656,7 +678,7 @@ assemble(struct loader *ld)
 		if (s->kind == STANZA_DEFAULTS)
 			apply_to_service(ld, &defaults, s, NULL);
 		for (size_t j = 0; s->kind == STANZA_LOG && j < s->nsettings; j++)
-			apply(ld, global_rows, &c->global, &s->settings[j], NULL, false);
+			apply(ld, global_rows, &c->global, &s->settings[j], NULL, NULL, false);
 	}
 	ld->defaults_broken |= defaults.refused;
 	for (size_t i = 0; i < ld->nstanzas; i++)

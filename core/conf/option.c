@@ -63,6 +63,15 @@ option_find(const struct option *rows, const char *section, const char *name)
 	return NULL;
 }
 
+bool
+option_has_section(const struct option *rows, const char *section)
+{
+	for (; rows->name; rows++)
+		if (rows->section && strcmp(rows->section, section) == 0)
+			return true;
+	return false;
+}
+
 const char *
 option_nearest(const struct option *rows, const char *section, const char *name)
 {

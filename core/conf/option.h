@@ -58,6 +58,9 @@ struct option {
 /* NULL if there is none. */
 const struct option *option_find(const struct option *rows, const char *section, const char *name);
 
+/* Whether a block of that name has keys of its own. */
+bool option_has_section(const struct option *rows, const char *section);
+
 /* The nearest known name in the section, or NULL. */
 const char *option_nearest(const struct option *rows, const char *section, const char *name);
 

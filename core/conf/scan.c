@@ -247,6 +247,18 @@ add_value_line(struct scan_item *it, int line)
 	it->value_lines[it->nvalues++] = line;
 }
 
+/* Something is missing behind the token before the last one, and the last one may belong to what
+ * comes next. */
+static int
+unexpected(struct lexer *x, int line, const char *text)
+{
+	if (!x->quoted) {
+		x->p = x->token;
+		x->line = x->token_line;
+	}
+	return syntax_error(x, line, text);
+}
+
 static int
 scan_values(struct lexer *x, struct scan_item *it)
 {
@@ -260,7 +272,7 @@ scan_values(struct lexer *x, struct scan_item *it)
 		return 0;
 	}
 	if (t != T_OPEN)
-		return syntax_error(x, x->token_line, "expected a value, or a list in { }, behind the =");
+		return unexpected(x, x->behind_line, "expected a value, or a list in { }, behind the =");
 	if (peek(x) == T_CLOSE) {
 		lex(x);
 		return 0;
@@ -288,18 +300,6 @@ scan_values(struct lexer *x, struct scan_item *it)
 }
 
 static int scan_block(struct lexer *, struct scan_item *);
-
-/* Something is missing behind the token before the last one, and the last one may belong to what
- * comes next. */
-static int
-unexpected(struct lexer *x, int line, const char *text)
-{
-	if (!x->quoted) {
-		x->p = x->token;
-		x->line = x->token_line;
-	}
-	return syntax_error(x, line, text);
-}
 
 static int
 scan_inner_block(struct lexer *x, struct scan_item *it)

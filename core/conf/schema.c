@@ -328,6 +328,7 @@ service_conf_init(struct service_conf *s)
 	memset(&s->sock, 0xff, offsetof(struct sockopts_conf, device));
 	s->origins = xcalloc(row_count(), sizeof(*s->origins));
 	s->inherited = xcalloc(row_count(), sizeof(*s->inherited));
+	s->wrong = xcalloc(row_count(), sizeof(*s->wrong));
 	options_default(service_rows, s);
 }
 
@@ -339,6 +340,7 @@ service_conf_copy(struct service_conf *to, const struct service_conf *from)
 	to->origins = xcalloc(row_count(), sizeof(*to->origins));
 	memcpy(to->origins, from->origins, row_count() * sizeof(*to->origins));
 	to->inherited = xcalloc(row_count(), sizeof(*to->inherited));
+	to->wrong = xcalloc(row_count(), sizeof(*to->wrong));
 	for (size_t i = 0; i < row_count(); i++)
 		to->inherited[i] = to->origins[i].file != NULL;
 }
@@ -358,6 +360,7 @@ service_conf_clear(struct service_conf *s)
 	free(s->listeners);
 	free(s->origins);
 	free(s->inherited);
+	free(s->wrong);
 	free(s->name);
 	*s = (struct service_conf){ 0 };
 }
@@ -376,4 +379,12 @@ service_conf_says(const struct service_conf *s, const char *section, const char 
 	const struct option *o = option_find(service_rows, section, key);
 
 	return o && s->origins[o - service_rows].file && !s->inherited[o - service_rows];
+}
+
+bool
+service_conf_wrong(const struct service_conf *s, const char *key)
+{
+	const struct option *o = option_find(service_rows, NULL, key);
+
+	return o && s->wrong[o - service_rows];
 }

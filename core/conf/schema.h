@@ -25,6 +25,7 @@ struct listener_conf {
 	int family, socktype; /* indices of the words in the rows */
 	char *protocol;
 	struct list_value flags;
+	bool wrong; /* a value could not be read */
 };
 
 struct log_conf {
@@ -37,8 +38,10 @@ struct service_conf {
 	char *name;
 	struct origin origin;
 	bool refused; /* something about it is wrong: it must not run */
+	bool broken;  /* not even all of its keys are known: looking closer would only mislead */
 	struct origin *origins; /* one for each row of service_rows */
 	bool *inherited;	/* likewise: the value came from `defaults` */
+	bool *wrong;		/* likewise: a value was given and could not be read */
 
 	struct list_value listen;
 	struct listener_conf *listeners;
@@ -118,5 +121,8 @@ struct origin service_conf_origin(const struct service_conf *, const char *secti
 
 /* Whether the service itself says something about a key (and does not only inherit it). */
 bool service_conf_says(const struct service_conf *, const char *section, const char *key);
+
+/* Whether a value was given for a key that could not be read, which has been told. */
+bool service_conf_wrong(const struct service_conf *, const char *key);
 
 #endif

@@ -343,7 +343,7 @@ conn_done(struct conn *c)
 		finish(c);
 		return;
 	}
-	if (s->conf->close == CLOSE_LEAVE || c->left || drain_is_needless(fd)) {
+	if (s->conf->close == CLOSE_LEAVE || c->left || s->registry->forced || drain_is_needless(fd)) {
 		close(fd);
 		finish(c);
 		return;

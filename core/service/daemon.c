@@ -254,19 +254,28 @@ daemon_dump(const char *path, const struct handler *const *handlers)
 	return status;
 }
 
+static void
+fail(struct daemon *d, int status, const char *why)
+{
+	d->status = status;
+	d->done = true;
+	log_event(d->log, LOG_LEVEL_ERROR, "stop", NULL, LOG_FIELDS(LOG_S("why", why), LOG_I("status", status)));
+}
+
 /* --- ready --- */
 
-static void
+static int
 write_addr_file(struct daemon *d)
 {
 	struct text t = { 0 };
 	struct error err;
 	struct service *s;
 	char addr[ADDR_TEXT];
+	int r;
 
 	d->announced = d->registry.listen_events;
 	if (!d->addr_file)
-		return;
+		return 0;
 	TAILQ_FOREACH(s, &d->registry.services, entry) {
 		for (size_t i = 0; i < s->nlisteners; i++) {
 			struct listener_socket *ls;
@@ -275,9 +284,11 @@ write_addr_file(struct daemon *d)
 				text_printf(&t, "%s\t%s\n", s->name, addr_format_url(listener_socket_addr(ls), addr));
 		}
 	}
-	if (fd_replace_file(d->addr_file, 0644, t.s ? t.s : "", t.len, &err) < 0)
+	r = fd_replace_file(d->addr_file, 0644, t.s ? t.s : "", t.len, &err);
+	if (r < 0)
 		log_event(d->log, LOG_LEVEL_ERROR, "addr_file", NULL, LOG_FIELDS(LOG_S("error", err.text)));
 	text_clear(&t);
+	return r;
 }
 
 static void
@@ -318,8 +329,12 @@ announce(struct daemon *d)
 	int64_t addresses = (int64_t)registry_listening(&d->registry);
 	char message[128];
 
+	/* Whoever asked for the file waits for it. */
+	if (write_addr_file(d) < 0) {
+		fail(d, EX_OSERR, "the address file cannot be written");
+		return;
+	}
 	d->ready = true;
-	write_addr_file(d);
 	log_event(d->log, LOG_LEVEL_INFO, "ready", NULL,
 		  LOG_FIELDS(LOG_I("services", services), LOG_I("addresses", addresses)));
 	sink_flush(d->sink);
@@ -344,14 +359,6 @@ may_listen_later(const struct registry *r)
 			if (service_retries(&s->listeners[i]))
 				return true;
 	return false;
-}
-
-static void
-fail(struct daemon *d, int status, const char *why)
-{
-	d->status = status;
-	d->done = true;
-	log_event(d->log, LOG_LEVEL_ERROR, "stop", NULL, LOG_FIELDS(LOG_S("why", why), LOG_I("status", status)));
 }
 
 static void

@@ -31,7 +31,7 @@ choose_handler(struct preparation *p)
 	size_t n = 0;
 
 	s->handler = handler_find(s->registry->handlers, s->conf->handler);
-	if (s->handler)
+	if (s->handler || service_conf_wrong(s->conf, "handler"))
 		return;
 	for (const struct handler *const *h = s->registry->handlers; *h && n < 63; h++)
 		names[n++] = (*h)->name;
@@ -228,6 +228,8 @@ long_form(struct preparation *p, const struct listener_conf *l)
 	sl->params.family = schema_family(l);
 	sl->params.socktype = schema_socktype(l);
 	sl->params.flags = schema_flags(l);
+	if (l->wrong)
+		return;
 	if (ways != 1) {
 		problem_add(p->problems, l->origin, p->s->name, "listener",
 			    "expected one of: handle, addrs, host and service");
@@ -306,7 +308,7 @@ prepare_admission(struct preparation *p)
 	read_list(p, "deny", &conf->deny, &a->deny);
 	slots_init(&a->slots, conf->instances, conf->per_source);
 	rate_init(&a->rate, conf->rate.count, conf->rate.interval_ms, conf->rate_burst);
-	if (conf->rate_burst && !conf->rate.count)
+	if (conf->rate_burst && !conf->rate.count && !service_conf_wrong(conf, "rate"))
 		wrong(p, NULL, "rate_burst", "means nothing without rate");
 	if (conf->wait && (a->deny.n || (conf->allow.set && !lets_everyone_in(&conf->allow))))
 		wrong(p, NULL, a->deny.n ? "deny" : "allow",
@@ -386,7 +388,7 @@ service_prepare(struct registry *r, struct config *config, const struct service_
 	short_form(&p);
 	for (size_t i = 0; i < conf->nlisteners; i++)
 		long_form(&p, &conf->listeners[i]);
-	if (s->nlisteners == 0)
+	if (s->nlisteners == 0 && !service_conf_wrong(conf, "listen"))
 		problem_add(problems, conf->origin, s->name, "listen", "expected at least one address to listen on");
 	prepare_admission(&p);
 	if (s->handler) {

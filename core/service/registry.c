@@ -53,10 +53,13 @@ registry_add(struct registry *r, struct config *config, struct problems *problem
 	for (size_t i = 0; i < config->nservices; i++) {
 		struct service *s;
 
-		if (config->services[i].refused)
+		/* One that is refused already is looked at all the same: people want all problems at once. */
+		if (config->services[i].broken)
 			continue;
 		s = service_prepare(r, config, &config->services[i], problems);
-		if (s)
+		if (s && config->services[i].refused)
+			service_free(s);
+		else if (s)
 			TAILQ_INSERT_TAIL(&r->services, s, entry);
 	}
 }
@@ -121,6 +124,7 @@ registry_stop(struct registry *r, bool force)
 	struct service *s;
 
 	r->stopping = r->ending = true;
+	r->forced |= force;
 	TAILQ_FOREACH(s, &r->services, entry) {
 		if (!before)
 			service_stop_listening(s);

@@ -44,6 +44,7 @@ struct registry {
 	size_t unsettled; /* listeners that have not been tried yet */
 	bool checking;   /* --check: names are looked up at once, nothing is opened */
 	bool stopping; /* no more connections */
+	bool forced;   /* at once: nothing is waited for */
 	bool ending;   /* sessions are asked to end as well */
 	int pending;   /* connections that wait for a descriptor */
 	int reserve[RESERVE]; /* descriptors for them: without, all could wait for each other */
