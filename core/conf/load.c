@@ -572,6 +572,10 @@ apply_to_service(struct loader *ld, struct service_conf *sc, const struct stanza
 		const struct option *o = option_find(service_rows, t->section, t->key);
 
 		if (apply(ld, service_rows, sc, t, NULL, service, !service) < 0) {
+			const char *near = o ? NULL : option_nearest(service_rows, t->section, t->key);
+
+			/* A misspelt key is not missing as well. */
+			o = near ? option_find(service_rows, t->section, near) : o;
 			sc->refused = true;
 			if (o)
 				sc->wrong[o - service_rows] = true;

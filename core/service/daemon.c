@@ -582,7 +582,7 @@ boot(struct daemon *d, const struct handler *const *handlers)
 	raise_nofile(&d->registry);
 	if (open_log(d, &err) < 0) {
 		fprintf(stderr, "evinetd: %s\n", err.text);
-		return EX_CONFIG;
+		return EX_OSERR;
 	}
 	take_problems(&d->problems, &d->config->problems);
 	registry_add(&d->registry, d->config, &d->problems);

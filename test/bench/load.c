@@ -96,7 +96,8 @@ print_free_port(void)
 	socklen_t len = sizeof(in);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&in, len) < 0 || getsockname(fd, (struct sockaddr *)&in, &len) < 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&in, len) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&in, &len) < 0)
 		err(1, "bind");
 	printf("%d\n", ntohs(in.sin_port));
 }

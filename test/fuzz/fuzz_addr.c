@@ -37,7 +37,8 @@ as_text(const uint8_t *data, size_t len)
 		addr_format_url(&second.addr, again);
 		if (strcmp(told, again) != 0)
 			fail("changes", told);
-	} else if (!*spec.port || strlen(spec.port) >= sizeof(spec.port) || strlen(spec.host) >= sizeof(spec.host)) {
+	} else if (!*spec.port || strlen(spec.port) >= sizeof(spec.port) ||
+		   strlen(spec.host) >= sizeof(spec.host)) {
 		fail("has no port, or no end", text);
 	}
 	free(text);

@@ -72,8 +72,8 @@ check_dump(const struct config *c)
 		text_puts(&t, "\n");
 	}
 	if (again->problems.n || first.len != second.len || (first.len && strcmp(first.s, second.s) != 0)) {
-		fprintf(stderr, "the dump\n%s\nbecomes\n%s\n%s\n", first.s ? first.s : "", second.s ? second.s : "",
-			t.s ? t.s : "");
+		fprintf(stderr, "the dump\n%s\nbecomes\n%s\n%s\n", first.s ? first.s : "",
+			second.s ? second.s : "", t.s ? t.s : "");
 		abort();
 	}
 	text_clear(&first);

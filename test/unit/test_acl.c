@@ -47,15 +47,19 @@ entry(const char *text, const char *const *in, const char *const *out)
 static void
 entries(void)
 {
-	entry("127.0.0.1", WORDS("127.0.0.1", "::ffff:127.0.0.1"), WORDS("127.0.0.2", "::1", "unix", "::127.0.0.1"));
-	entry("10.0.0.0/8", WORDS("10.0.0.0", "10.255.255.255", "::ffff:10.1.2.3"), WORDS("11.0.0.0", "9.255.255.255", "a00::"));
+	entry("127.0.0.1", WORDS("127.0.0.1", "::ffff:127.0.0.1"),
+	      WORDS("127.0.0.2", "::1", "unix", "::127.0.0.1"));
+	entry("10.0.0.0/8", WORDS("10.0.0.0", "10.255.255.255", "::ffff:10.1.2.3"),
+	      WORDS("11.0.0.0", "9.255.255.255", "a00::"));
 	entry("192.168.4.0/22", WORDS("192.168.4.0", "192.168.7.255"), WORDS("192.168.8.0", "192.168.3.255"));
 	entry("10.0.0.4/31", WORDS("10.0.0.4", "10.0.0.5"), WORDS("10.0.0.3", "10.0.0.6"));
 	entry("10.0.0.4/32", WORDS("10.0.0.4"), WORDS("10.0.0.5"));
-	entry("0.0.0.0/0", WORDS("0.0.0.0", "255.255.255.255", "::ffff:1.2.3.4"), WORDS("::1", "2001:db8::1", "unix"));
+	entry("0.0.0.0/0", WORDS("0.0.0.0", "255.255.255.255", "::ffff:1.2.3.4"),
+	      WORDS("::1", "2001:db8::1", "unix"));
 	entry("128.0.0.0/1", WORDS("128.0.0.1", "255.0.0.0"), WORDS("127.255.255.255"));
 	entry("::1", WORDS("::1"), WORDS("::2", "127.0.0.1", "unix"));
-	entry("2001:db8::/32", WORDS("2001:db8::1", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"), WORDS("2001:db9::", "2001:db7::"));
+	entry("2001:db8::/32", WORDS("2001:db8::1", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"),
+	      WORDS("2001:db9::", "2001:db7::"));
 	entry("2001:db8:8000::/33", WORDS("2001:db8:8000::1"), WORDS("2001:db8:7fff::1"));
 	entry("fe80::1/128", WORDS("fe80::1"), WORDS("fe80::2"));
 	entry("::ffff:10.0.0.0/104", WORDS("10.1.2.3", "::ffff:10.1.2.3"), WORDS("11.0.0.0"));
@@ -77,22 +81,53 @@ static void
 mistakes(void)
 {
 	static const char *const bad[] = {
-		"", " ", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "10.0.0.0/8 ", " 10.0.0.0/8", "10.0.0",
-		"10.0.0.0.0", "256.0.0.1", "10.0.0.0/8/8", "10.0.0.0/255.0.0.0", "10.0.0.0/0x8", "::1/129", "::1/64", "fe80::1%eth0",
-		"[::1]", "localhost", "ALL", "Unix", "*", "10.*", "0/0", "/8", "2001:db8::/",
-		"1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111", "127.0.0.1:80", "10.0.0.1\n", "010.0.0.1", NULL,
+		"",
+		" ",
+		"10.0.0.1/8",
+		"10.0.0.0/33",
+		"10.0.0.0/-1",
+		"10.0.0.0/",
+		"10.0.0.0/8 ",
+		" 10.0.0.0/8",
+		"10.0.0",
+		"10.0.0.0.0",
+		"256.0.0.1",
+		"10.0.0.0/8/8",
+		"10.0.0.0/255.0.0.0",
+		"10.0.0.0/0x8",
+		"::1/129",
+		"::1/64",
+		"fe80::1%eth0",
+		"[::1]",
+		"localhost",
+		"ALL",
+		"Unix",
+		"*",
+		"10.*",
+		"0/0",
+		"/8",
+		"2001:db8::/",
+		"1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111",
+		"127.0.0.1:80",
+		"10.0.0.1\n",
+		"010.0.0.1",
+		NULL,
 	};
 	struct acl acl = { 0 };
 	struct error err;
 
 	for (const char *const *s = bad; *s; s++)
-		ok(acl_add(&acl, *s, &err) == -1 && acl.n == 0, "\"%.20s\" is refused: %s", (*s)[0] == '\n' ? "" : *s, err.text);
+		ok(acl_add(&acl, *s, &err) == -1 && acl.n == 0, "\"%.20s\" is refused: %s",
+		   (*s)[0] == '\n' ? "" : *s, err.text);
 	acl_add(&acl, "10.1.2.3/8", &err);
-	is(err.text, "\"10.1.2.3/8\" has bits set behind its prefix", "a prefix with more bits than it covers is a slip");
+	is(err.text, "\"10.1.2.3/8\" has bits set behind its prefix",
+	   "a prefix with more bits than it covers is a slip");
 	acl_add(&acl, "10.0.0.0/40", &err);
-	is(err.text, "the prefix length of \"10.0.0.0/40\": expected a whole number from 0 to 32", "the length says its range");
+	is(err.text, "the prefix length of \"10.0.0.0/40\": expected a whole number from 0 to 32",
+	   "the length says its range");
 	acl_add(&acl, "tomorrow", &err);
-	is(err.text, "\"tomorrow\" is no address, prefix, \"unix\" or \"all\"", "anything else says what there is");
+	is(err.text, "\"tomorrow\" is no address, prefix, \"unix\" or \"all\"",
+	   "anything else says what there is");
 	ok(!matches(&acl, "127.0.0.1") && !matches(&acl, "unix"), "an empty list has nobody on it");
 	acl_clear(&acl);
 }
@@ -106,7 +141,8 @@ several(void)
 	acl_add(&acl, "10.0.0.0/8", NULL);
 	acl_add(&acl, "::1", NULL);
 	acl_add(&acl, "192.168.1.1", NULL);
-	ok(matches(&acl, "10.9.9.9") && matches(&acl, "::1") && matches(&acl, "192.168.1.1"), "any entry will do");
+	ok(matches(&acl, "10.9.9.9") && matches(&acl, "::1") && matches(&acl, "192.168.1.1"),
+	   "any entry will do");
 	ok(!matches(&acl, "192.168.1.2") && !matches(&acl, "unix"), "who is on none is not on the list");
 	acl_add(&acl, "all", NULL);
 	ok(matches(&acl, "192.168.1.2") && matches(&acl, "unix"), "all is an entry among others");

@@ -69,7 +69,8 @@ unix_specs(void)
 		is(addr_format_url(&spec.addr, buf), good[i].text, "  and reads back as it was written");
 	}
 	addr_spec_parse("unix:@abc", &spec, &err);
-	is_int(spec.addr.len, (long long)offsetof(struct sockaddr_un, sun_path) + 4, "an abstract name has no NUL behind it");
+	is_int(spec.addr.len, (long long)offsetof(struct sockaddr_un, sun_path) + 4,
+	       "an abstract name has no NUL behind it");
 	ok(memcmp(spec.addr.un.sun_path, "\0abc", 4) == 0, "and one in front");
 	addr_spec_parse("unix:/abc", &spec, &err);
 	is_int(spec.addr.len, (long long)offsetof(struct sockaddr_un, sun_path) + 5, "a path has its NUL");
@@ -79,8 +80,8 @@ unix_specs(void)
 	addr_format_url(&spec.addr, buf);
 	is(buf, text, "and is told whole");
 	text[6 + 106] = 'x';
-	ok(addr_spec_parse(text, &spec, &err) == -1 && strstr(err.text, "at most 107"), "a longer one does not: %s",
-	   err.text);
+	ok(addr_spec_parse(text, &spec, &err) == -1 && strstr(err.text, "at most 107"),
+	   "a longer one does not: %s", err.text);
 }
 
 static void
@@ -93,12 +94,15 @@ vsock_specs(void)
 	char buf[ADDR_TEXT];
 
 	for (const char *const *s = good; *s; s++) {
-		ok(addr_spec_parse(*s, &spec, &err) == 0 && spec.kind == ADDR_VSOCK && spec.addr.sa.sa_family == AF_VSOCK,
+		ok(addr_spec_parse(*s, &spec, &err) == 0 && spec.kind == ADDR_VSOCK &&
+			   spec.addr.sa.sa_family == AF_VSOCK,
 		   "\"%s\" is an address", *s);
 		is(addr_format_url(&spec.addr, buf), *s, "  and reads back as it was written");
 	}
-	ok(addr_spec_parse("vsock:*:80", &spec, &err) == 0 && spec.addr.vm.svm_cid == VMADDR_CID_ANY, "* is every CID");
-	ok(addr_spec_parse("vsock::80", &spec, &err) == 0 && spec.addr.vm.svm_cid == VMADDR_CID_ANY, "so is nothing");
+	ok(addr_spec_parse("vsock:*:80", &spec, &err) == 0 && spec.addr.vm.svm_cid == VMADDR_CID_ANY,
+	   "* is every CID");
+	ok(addr_spec_parse("vsock::80", &spec, &err) == 0 && spec.addr.vm.svm_cid == VMADDR_CID_ANY,
+	   "so is nothing");
 	ok(addr_spec_parse("vsock:2:0", &spec, &err) == 0 && spec.addr.vm.svm_port == VMADDR_PORT_ANY,
 	   "port 0 lets the kernel choose, here too");
 }
@@ -107,15 +111,58 @@ static void
 mistakes(void)
 {
 	static const char *const bad[] = {
-		"", "tcp:", "tcp:localhost:", ":", "*:", "::1", "::1:80", "tcp:::1:80", "fe80::1", "[::1]", "[::1:80", "::1]:80",
-		"[]:80", "tcp4:[::1]:80", "udp4:[::1]:80", "tcp:65536", "localhost:65536", "localhost:99999999999999999999",
-		"localhost:+80", "localhost:+65616", "localhost:-65456", "localhost:-1", "localhost: 80", "local host:80",
-		"localhost:80 ", " localhost:80", "localhost:8/0", "a/b:80", "a*:80", "*.example:80", "localhost:\n",
-		"unix:", "unix:run/x", "unix:x", "unix-dgram:", "unix-stream:/x", "vsock:", "vsock:2", "vsock:2:", "vsock:2:x",
-		"vsock:x:2", "vsock:-1:2", "vsock:2:-1", "vsock:4294967296:1", "vsock:1:4294967296",
-		"vsock:11111111111111111111111111111111111111:1", "fd:", "sctp:localhost:80", "http://localhost:80",
+		"",
+		"tcp:",
+		"tcp:localhost:",
+		":",
+		"*:",
+		"::1",
+		"::1:80",
+		"tcp:::1:80",
+		"fe80::1",
+		"[::1]",
+		"[::1:80",
+		"::1]:80",
+		"[]:80",
+		"tcp4:[::1]:80",
+		"udp4:[::1]:80",
+		"tcp:65536",
+		"localhost:65536",
+		"localhost:99999999999999999999",
+		"localhost:+80",
+		"localhost:+65616",
+		"localhost:-65456",
+		"localhost:-1",
+		"localhost: 80",
+		"local host:80",
+		"localhost:80 ",
+		" localhost:80",
+		"localhost:8/0",
+		"a/b:80",
+		"a*:80",
+		"*.example:80",
+		"localhost:\n",
+		"unix:",
+		"unix:run/x",
+		"unix:x",
+		"unix-dgram:",
+		"unix-stream:/x",
+		"vsock:",
+		"vsock:2",
+		"vsock:2:",
+		"vsock:2:x",
+		"vsock:x:2",
+		"vsock:-1:2",
+		"vsock:2:-1",
+		"vsock:4294967296:1",
+		"vsock:1:4294967296",
+		"vsock:11111111111111111111111111111111111111:1",
+		"fd:",
+		"sctp:localhost:80",
+		"http://localhost:80",
 		"fd:1111111111111111111111111111111111111111111111111111111111111111111111",
-		"host:1111111111111111111111111111111111111111111111111111111111111111111111", NULL,
+		"host:1111111111111111111111111111111111111111111111111111111111111111111111",
+		NULL,
 	};
 	struct addr_spec spec;
 	struct error err;
@@ -165,7 +212,8 @@ formats(const char *text, int port, int socktype, const char *plain, const char 
 static void
 formatting(void)
 {
-	struct addr a, unnamed = { .un = { .sun_family = AF_UNIX }, .len = offsetof(struct sockaddr_un, sun_path) };
+	struct addr a,
+		unnamed = { .un = { .sun_family = AF_UNIX }, .len = offsetof(struct sockaddr_un, sun_path) };
 	struct sockaddr other = { .sa_family = AF_NETLINK };
 	char buf[ADDR_TEXT], text[64];
 
@@ -173,7 +221,8 @@ formatting(void)
 	formats("255.255.255.255", 65535, SOCK_DGRAM, "255.255.255.255:65535", "udp:255.255.255.255:65535");
 	formats("::1", 80, SOCK_STREAM, "[::1]:80", "tcp:[::1]:80");
 	formats("::", 0, SOCK_DGRAM, "[::]:0", "udp:[::]:0");
-	formats("1111:2222:3333:4444:5555:6666:7777:8888", 1, SOCK_STREAM, "[1111:2222:3333:4444:5555:6666:7777:8888]:1",
+	formats("1111:2222:3333:4444:5555:6666:7777:8888", 1, SOCK_STREAM,
+		"[1111:2222:3333:4444:5555:6666:7777:8888]:1",
 		"tcp:[1111:2222:3333:4444:5555:6666:7777:8888]:1");
 	formats("::ffff:10.0.0.1", 5, SOCK_STREAM, "10.0.0.1:5", "tcp:10.0.0.1:5");
 	a = ip("fe80::1", 7, SOCK_STREAM);
@@ -210,7 +259,8 @@ unmapping(void)
 
 	memcpy(&ss, &a.in6, a.len);
 	addr_unmap(&ss, &len);
-	ok(ss.ss_family == AF_INET && len == sizeof(struct sockaddr_in), "a v4-mapped peer becomes an IPv4 peer");
+	ok(ss.ss_family == AF_INET && len == sizeof(struct sockaddr_in),
+	   "a v4-mapped peer becomes an IPv4 peer");
 	is(addr_format((struct sockaddr *)&ss, len, buf), "10.0.0.1:4711", "with its port");
 	a = ip("::10.0.0.1", 1, SOCK_STREAM);
 	len = a.len;
@@ -269,8 +319,8 @@ round_trips(void)
 		}
 		addr_set_port(&a, rand() % 65536);
 		addr_format_url(&a, url);
-		if (addr_spec_parse(url, &spec, &err) < 0 || spec.socktype != a.socktype || atoi(spec.port) != addr_port(&a.sa) ||
-		    strcmp(spec.host, addr_ip(&a.sa, text)) != 0) {
+		if (addr_spec_parse(url, &spec, &err) < 0 || spec.socktype != a.socktype ||
+		    atoi(spec.port) != addr_port(&a.sa) || strcmp(spec.host, addr_ip(&a.sa, text)) != 0) {
 			printf("# %s\n", url);
 			good = false;
 		}

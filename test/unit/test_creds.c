@@ -31,12 +31,14 @@ unused_number(void)
 }
 
 static void
-refuses(const char *user, const char *group, const struct strlist *groups, const char *expected, const char *what)
+refuses(const char *user, const char *group, const struct strlist *groups, const char *expected,
+	const char *what)
 {
 	struct error err = { 0 };
 	struct creds c = { .set = true };
 
-	ok(creds_lookup(&c, user, group, groups, &err) == -1 && strstr(err.text, expected), "%s: %s", what, err.text);
+	ok(creds_lookup(&c, user, group, groups, &err) == -1 && strstr(err.text, expected), "%s: %s", what,
+	   err.text);
 	ok(!c.set && !c.groups, "  and nothing is left of it");
 }
 
@@ -52,24 +54,29 @@ lookups(void)
 	ok(creds_user("root", &uid, &err) == 0 && uid == 0, "a user has a number");
 	ok(creds_user("0", &uid, &err) == 0 && uid == 0, "a number is one");
 	snprintf(number, sizeof(number), "%u", unused_number());
-	ok(creds_user(number, &uid, &err) == 0 && uid == unused_number(), "also if nobody has it: a file may belong to it");
+	ok(creds_user(number, &uid, &err) == 0 && uid == unused_number(),
+	   "also if nobody has it: a file may belong to it");
 	ok(creds_group("root", &gid, &err) == 0 && gid == 0, "groups alike");
 	ok(creds_group(number, &gid, &err) == 0 && gid == unused_number(), "and their numbers");
 	ok(creds_user("no-such-user", &uid, &err) == -1, "an unknown user: %s", err.text);
 	ok(creds_group("no-such-group", &gid, &err) == -1, "an unknown group: %s", err.text);
-	ok(creds_user("4294967295", &uid, &err) == -1, "the number that means \"nobody in particular\": %s", err.text);
+	ok(creds_user("4294967295", &uid, &err) == -1, "the number that means \"nobody in particular\": %s",
+	   err.text);
 	ok(creds_group("4294967295", &gid, &err) == -1, "for groups too: %s", err.text);
 	ok(creds_user("-1", &uid, &err) == -1, "a negative number: %s", err.text);
 	ok(creds_user("", &uid, &err) == -1, "nothing: %s", err.text);
 	ok(creds_user("0x0", &uid, &err) == -1, "a number in other digits: %s", err.text);
-	ok(creds_user("4294967296", &uid, &err) == -1, "a number that would wrap around to root: %s", err.text);
+	ok(creds_user("4294967296", &uid, &err) == -1, "a number that would wrap around to root: %s",
+	   err.text);
 
-	refuses("no-such-user", NULL, NULL, "\"no-such-user\" does not exist", "an unknown user is never somebody else");
+	refuses("no-such-user", NULL, NULL, "\"no-such-user\" does not exist",
+		"an unknown user is never somebody else");
 	refuses("root", "no-such-group", NULL, "\"no-such-group\" does not exist", "nor is an unknown group");
 	refuses(number, NULL, NULL, "say which group", "a number without an account needs a group");
 	strlist_add(&unknown, "root");
 	strlist_add(&unknown, "no-such-group");
-	refuses("root", NULL, &unknown, "\"no-such-group\" does not exist", "an unknown group in a list is not left out");
+	refuses("root", NULL, &unknown, "\"no-such-group\" does not exist",
+		"an unknown group in a list is not left out");
 	strlist_clear(&unknown);
 	strlist_clear(&empty);
 }
@@ -92,7 +99,8 @@ as_root(void)
 		ok(true, "nobody # SKIP there is no such user");
 		return;
 	}
-	ok(creds_lookup(&c, "nobody", NULL, NULL, &err) == 0 && c.set && c.uid == nobody.pw_uid && c.gid == nobody.pw_gid,
+	ok(creds_lookup(&c, "nobody", NULL, NULL, &err) == 0 && c.set && c.uid == nobody.pw_uid &&
+		   c.gid == nobody.pw_gid,
 	   "a user has its own group");
 	ok(has_group(&c, nobody.pw_gid) && !has_group(&c, 0), "and its own groups");
 	creds_clear(&c);
@@ -101,18 +109,22 @@ as_root(void)
 	ok(creds_lookup(&c, number, number, NULL, &err) == 0 && c.uid == n && c.gid == n && c.ngroups == 0,
 	   "a number without an account has no supplementary groups");
 	creds_clear(&c);
-	ok(creds_lookup(&c, NULL, number, NULL, &err) == 0 && c.set && c.uid == 0 && c.gid == n && c.ngroups == 0,
+	ok(creds_lookup(&c, NULL, number, NULL, &err) == 0 && c.set && c.uid == 0 && c.gid == n &&
+		   c.ngroups == 0,
 	   "a group alone keeps the user and drops its groups");
 	creds_clear(&c);
-	ok(creds_lookup(&c, "nobody", NULL, &empty, &err) == 0 && c.set && c.ngroups == 0, "an empty list is no groups");
+	ok(creds_lookup(&c, "nobody", NULL, &empty, &err) == 0 && c.set && c.ngroups == 0,
+	   "an empty list is no groups");
 	creds_clear(&c);
 	strlist_add(&list, "root");
 	strlist_add(&list, number);
-	ok(creds_lookup(&c, "nobody", NULL, &list, &err) == 0 && c.ngroups == 2 && has_group(&c, 0) && has_group(&c, n),
+	ok(creds_lookup(&c, "nobody", NULL, &list, &err) == 0 && c.ngroups == 2 && has_group(&c, 0) &&
+		   has_group(&c, n),
 	   "a list is exactly the groups");
 	creds_clear(&c);
 	snprintf(number, sizeof(number), "%u", (unsigned)nobody.pw_uid);
-	ok(creds_lookup(&c, number, NULL, NULL, &err) == 0 && c.gid == nobody.pw_gid, "an account can be named by its number");
+	ok(creds_lookup(&c, number, NULL, NULL, &err) == 0 && c.gid == nobody.pw_gid,
+	   "an account can be named by its number");
 	creds_clear(&c);
 	strlist_clear(&list);
 }
@@ -126,7 +138,8 @@ as_somebody(void)
 	struct error err;
 	char number[32], group[32];
 
-	refuses("root", NULL, NULL, "only root can run a program as root", "who is not root cannot promise another user");
+	refuses("root", NULL, NULL, "only root can run a program as root",
+		"who is not root cannot promise another user");
 	snprintf(number, sizeof(number), "%u", (unsigned)geteuid());
 	snprintf(group, sizeof(group), "%u", (unsigned)getegid());
 	ok(creds_lookup(&c, number, group, NULL, &err) == 0 && !c.set, "but itself, with nothing to change");

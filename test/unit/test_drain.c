@@ -86,7 +86,8 @@ cases(int family, const char *name)
 
 	pair(family, fds);
 	ok(!drain_is_needless(fds[0]), "%s: a connection that is open needs a drain", name);
-	ok(write(fds[1], "hello", 5) == 5 && !drain_is_needless(fds[0]), "%s: so does one with something unread", name);
+	ok(write(fds[1], "hello", 5) == 5 && !drain_is_needless(fds[0]),
+	   "%s: so does one with something unread", name);
 	is_int(recv(fds[0], big, 10, MSG_DONTWAIT), 5, "and asking reads nothing");
 	shutdown(fds[1], SHUT_WR);
 	ok(drain_is_needless(fds[0]), "%s: one whose peer has ended, and all is read, needs none", name);
@@ -98,7 +99,8 @@ cases(int family, const char *name)
 
 	/* What the peer sent was not read, and it ends its side later. */
 	pair(family, fds);
-	ok(write(fds[1], "unread", 6) == 6 && write(fds[0], "answer", 6) == 6, "%s: a peer that sends first", name);
+	ok(write(fds[1], "unread", 6) == 6 && write(fds[0], "answer", 6) == 6, "%s: a peer that sends first",
+	   name);
 	done_calls = 0;
 	drain_start(&d, base, fds[0], 5000, done, &fds[0]);
 	is_int(done_calls, 0, "is waited for");

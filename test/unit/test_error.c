@@ -17,7 +17,8 @@ main(void)
 	char long_text[2000];
 
 	ok(open_file(&err) == -1, "an error is told as -1");
-	is(err.text, "open /etc/motd: No such file or directory", "with what was attempted and why it failed");
+	is(err.text, "open /etc/motd: No such file or directory",
+	   "with what was attempted and why it failed");
 	is_int(err.errnum, ENOENT, "and the number");
 	error_set(&err, 0, "expected %d or %d", 1, 2);
 	is(err.text, "expected 1 or 2", "where no system call was involved there is no strerror");
@@ -33,7 +34,8 @@ main(void)
 	memset(long_text, 'x', sizeof(long_text) - 1);
 	long_text[sizeof(long_text) - 1] = '\0';
 	error_set(&err, EIO, "%s", long_text);
-	is_int((long long)strlen(err.text), (long long)sizeof(err.text) - 1, "a text that is too long is cut");
+	is_int((long long)strlen(err.text), (long long)sizeof(err.text) - 1,
+	       "a text that is too long is cut");
 	error_prefix(&err, "%s", long_text);
 	is_int((long long)strlen(err.text), (long long)sizeof(err.text) - 1, "so is a prefix");
 

@@ -92,11 +92,15 @@ by_name(void)
 	tell(inherit_count() == 4, "as many descriptors as LISTEN_FDS says");
 	tell(inherit_take("mail", &err) == 4, "one is found by its name");
 	tell(inherit_take("mail", &err) == -1, "but only once");
-	tell(strcmp(err.text, "no inherited socket has the name \"mail\"") == 0, "then there is none of that name");
-	tell(inherit_take("web", &err) == 3 && inherit_take("web", &err) == 5, "a name may stand for several, in their order");
-	tell(inherit_untaken(0) == -1 && inherit_untaken(1) == -1 && inherit_untaken(3) == 6, "those that are left are known");
+	tell(strcmp(err.text, "no inherited socket has the name \"mail\"") == 0,
+	     "then there is none of that name");
+	tell(inherit_take("web", &err) == 3 && inherit_take("web", &err) == 5,
+	     "a name may stand for several, in their order");
+	tell(inherit_untaken(0) == -1 && inherit_untaken(1) == -1 && inherit_untaken(3) == 6,
+	     "those that are left are known");
 	tell(inherit_take("6", &err) == 6, "one without a name is found by its number");
-	tell(inherit_take("6", &err) == -1 && strstr(err.text, "used by another listener"), "but only once, too");
+	tell(inherit_take("6", &err) == -1 && strstr(err.text, "used by another listener"),
+	     "but only once, too");
 	tell(inherit_take("5", &err) == -1, "nor by number if it was taken by name");
 	tell(!getenv("LISTEN_PID") && !getenv("LISTEN_FDS") && !getenv("LISTEN_FDNAMES"),
 	     "the variables are gone: no child takes them for its own");
@@ -117,8 +121,8 @@ by_number(void)
 	tell(inherit_take("3", &err) == 3, "yet a socket can be taken by its number");
 	tell(file == 4 && inherit_take("4", &err) == -1 && err.errnum == ENOTSOCK, "a file cannot");
 	tell(inherit_take("15", &err) == -1 && err.errnum == EBADF, "nor can what is not open");
-	tell(inherit_take("-1", &err) == -1 && inherit_take("", &err) == -1 && inherit_take("3x", &err) == -1 &&
-		     inherit_take("99999999999", &err) == -1,
+	tell(inherit_take("-1", &err) == -1 && inherit_take("", &err) == -1 &&
+		     inherit_take("3x", &err) == -1 && inherit_take("99999999999", &err) == -1,
 	     "nor what is no number");
 }
 
@@ -142,7 +146,8 @@ more_names(void)
 	open_sockets(1);
 	environment(NULL, "1", "one:two");
 	inherit_init();
-	tell(inherit_take("one", &err) == 3 && inherit_take("two", &err) == -1, "a name too many stands for nothing");
+	tell(inherit_take("one", &err) == 3 && inherit_take("two", &err) == -1,
+	     "a name too many stands for nothing");
 }
 
 static void
@@ -164,7 +169,8 @@ for_another(void)
 	open_sockets(1);
 	environment("1", "1", "web");
 	inherit_init();
-	tell(inherit_count() == 0 && inherit_take("web", &err) == -1, "what was meant for another process is not taken");
+	tell(inherit_count() == 0 && inherit_take("web", &err) == -1,
+	     "what was meant for another process is not taken");
 	tell(!getenv("LISTEN_FDS"), "and its variables are gone as well");
 }
 

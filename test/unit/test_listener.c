@@ -34,8 +34,7 @@ static int last_errnum;
 static char last_args[256];
 static const char *free_in; /* the callback that frees the listener */
 
-static void
-note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 static void
 note(const char *fmt, ...)
@@ -119,7 +118,9 @@ static void
 on_resolve_error(struct listener *l, const struct error *err, void *arg)
 {
 	(void)arg;
-	note("resolve_error%s", !err ? " without a reason" : strstr(err->text, NO_NAME) ? " with its name" : "");
+	note("resolve_error%s", !err                         ? " without a reason"
+				: strstr(err->text, NO_NAME) ? " with its name"
+							     : "");
 	maybe_free(l, "resolve_error");
 }
 
@@ -203,7 +204,7 @@ address(const char *text)
 	} else {
 		a.in.sin_family = AF_INET;
 		a.in.sin_addr.s_addr = htonl(strcmp(spec.host, "127.0.0.2") == 0 ? INADDR_LOOPBACK + 1
-					     : *spec.host			 ? INADDR_LOOPBACK
+					     : *spec.host                        ? INADDR_LOOPBACK
 										 : INADDR_ANY);
 		a.len = sizeof(a.in);
 	}
@@ -367,7 +368,8 @@ defaults(void)
 static void
 addresses(void)
 {
-	struct addr a[3] = { address("tcp:127.0.0.1:0"), address("tcp6:[::1]:0"), address("tcp:127.0.0.2:0") };
+	struct addr a[3] = { address("tcp:127.0.0.1:0"), address("tcp6:[::1]:0"),
+			     address("tcp:127.0.0.2:0") };
 	struct listener *l = new_listener();
 	int c;
 
@@ -405,7 +407,8 @@ handles(void)
 	p.handle = fd;
 	ok(listener_listen(l, &p, &err) == 0, "a socket that listens can be taken over");
 	is(told.s, "listen tcp:127.0.0.1; settled", "it is told like others");
-	ok(listener_socket_fd(listener_socket_at(l, 0)) == fd && port_of(l, 0) == addr_port(&a.sa), "with its address");
+	ok(listener_socket_fd(listener_socket_at(l, 0)) == fd && port_of(l, 0) == addr_port(&a.sa),
+	   "with its address");
 	ok(fcntl(fd, F_GETFD) & FD_CLOEXEC, "and is not inherited any more");
 	c = client(&a);
 	ok(until(&naccepted, 1), "clients are accepted");
@@ -427,7 +430,8 @@ handles(void)
 	close(fd);
 	l = new_listener();
 	p.handle = 999;
-	ok(listener_listen(l, &p, &err) == -1 && strcmp(told.s, "") == 0, "and what is not open: %s", err.text);
+	ok(listener_listen(l, &p, &err) == -1 && strcmp(told.s, "") == 0, "and what is not open: %s",
+	   err.text);
 	listener_free(l);
 
 	l = new_listener();
@@ -585,9 +589,11 @@ failures(void)
 	addr_set_port(&a[1], 0);
 	p.socket.options.congestion = "no-such-thing";
 	listener_listen(l, &p, NULL);
-	is(told.s, "fail setsockopt tcp:127.0.0.1; fail setsockopt tcp:[::1]; listen_error setsockopt; settled",
+	is(told.s,
+	   "fail setsockopt tcp:127.0.0.1; fail setsockopt tcp:[::1]; listen_error setsockopt; settled",
 	   "a refused option fails each address once, and all of them once");
-	ok(strstr(last_args, ", IPPROTO_TCP, TCP_CONGESTION, no-such-thing"), "with the option's name and value: %s", last_args);
+	ok(strstr(last_args, ", IPPROTO_TCP, TCP_CONGESTION, no-such-thing"),
+	   "with the option's name and value: %s", last_args);
 	is_int(last_errnum, ENOENT, "and the error");
 	listener_free(l);
 	p.socket.options.congestion = NULL;
@@ -620,10 +626,11 @@ most_telling(void)
 	struct addr a[4], file = address(raw);
 	struct listener *l;
 
-	a[0] = address("tcp:127.0.0.1:0"); /* fails at setsockopt: only streams of TCP have congestion control */
+	a[0] = address(
+		"tcp:127.0.0.1:0"); /* fails at setsockopt: only streams of TCP have congestion control */
 	a[1] = (struct addr){ .socktype = SOCK_STREAM, .len = sizeof(struct sockaddr) };
 	a[1].sa.sa_family = AF_MAX - 1; /* fails at socket */
-	a[2] = address(missing);	/* fails at bind */
+	a[2] = address(missing);        /* fails at bind */
 	a[3] = file;
 	a[3].socktype = SOCK_RAW; /* becomes a datagram socket, which cannot listen */
 	p.socket.options.congestion = "no-such-thing";
@@ -667,7 +674,8 @@ first_that_works(void)
 	p.naddrs = 3;
 	p.first = true;
 	listener_listen(l, &p, NULL);
-	is(told.s, "fail bind tcp:127.0.0.1; listen tcp:127.0.0.2; settled", "with first, the first that works is enough");
+	is(told.s, "fail bind tcp:127.0.0.1; listen tcp:127.0.0.2; settled",
+	   "with first, the first that works is enough");
 	start_over();
 	listener_retry(l);
 	is(told.s, "settled", "also later");
@@ -678,7 +686,8 @@ first_that_works(void)
 static void
 one_port(void)
 {
-	struct addr a[3] = { address("tcp:127.0.0.1:0"), address("tcp:127.0.0.1:0"), address("tcp6:[::1]:0") };
+	struct addr a[3] = { address("tcp:127.0.0.1:0"), address("tcp:127.0.0.1:0"),
+			     address("tcp6:[::1]:0") };
 	struct listener *l = new_listener();
 
 	listen_on(l, a, 3);
@@ -698,7 +707,8 @@ freeing(void)
 		{ "fail", "listen tcp:127.0.0.2; fail bind tcp:127.0.0.1" },
 		{ "settled", "listen tcp:127.0.0.2; fail bind tcp:127.0.0.1; listen tcp:[::1]; settled" },
 	};
-	struct addr taken = address("tcp:127.0.0.1:0"), a[3] = { address("tcp:127.0.0.2:0"), taken, address("tcp6:[::1]:0") };
+	struct addr taken = address("tcp:127.0.0.1:0"),
+		    a[3] = { address("tcp:127.0.0.2:0"), taken, address("tcp6:[::1]:0") };
 	struct listener_params p = LISTENER_PARAMS;
 	struct listener *l;
 	char what[128];
@@ -709,7 +719,8 @@ freeing(void)
 		l = new_listener();
 		free_in = cases[i].in;
 		listen_on(l, a, 3);
-		snprintf(what, sizeof(what), "a listener can be freed from within on_%s, and is not heard of again", cases[i].in);
+		snprintf(what, sizeof(what),
+			 "a listener can be freed from within on_%s, and is not heard of again", cases[i].in);
 		is(told.s, cases[i].expected, what);
 	}
 	l = new_listener();
@@ -880,7 +891,8 @@ no_descriptors(void)
 	while (n < 256 && (hoard[n] = dup(0)) >= 0)
 		n++;
 	begin = clock_monotonic_ms();
-	ok(until(&naccept_errors, 1) && last_accept_error == EMFILE, "without a descriptor left accept fails");
+	ok(until(&naccept_errors, 1) && last_accept_error == EMFILE,
+	   "without a descriptor left accept fails");
 	is_int(listener_holds(l), HOLD_NOFILE, "and the listener is held");
 	for (int i = 0; i < 50; i++)
 		turn();
@@ -888,7 +900,8 @@ no_descriptors(void)
 	while (n > 0)
 		close(hoard[--n]);
 	setrlimit(RLIMIT_NOFILE, &old);
-	ok(until(&naccepted, 1) && listener_holds(l) == 0, "after a while it tries again, and the client is served");
+	ok(until(&naccepted, 1) && listener_holds(l) == 0,
+	   "after a while it tries again, and the client is served");
 	ok(clock_monotonic_ms() - begin >= 900, "a while is a second");
 	close(c);
 
@@ -918,7 +931,8 @@ static void
 unix_sockets(void)
 {
 	struct listener_params p = LISTENER_PARAMS;
-	char *path = xasprintf("%s/sock", dir), *text = xasprintf("unix:%s", path), *other = xasprintf("%s/other", dir);
+	char *path = xasprintf("%s/sock", dir), *text = xasprintf("unix:%s", path),
+	     *other = xasprintf("%s/other", dir);
 	char *dgram = xasprintf("unix-dgram:%s", path), *seqpacket = xasprintf("unix-seqpacket:%s", path);
 	char *expected = xasprintf("listen %s; settled", text);
 	struct addr a = address(text);
@@ -932,7 +946,8 @@ unix_sockets(void)
 	umask(077);
 	listener_listen(l, &p, NULL);
 	is(told.s, expected, "a unix socket is told with its path");
-	ok(stat(path, &st) == 0 && (st.st_mode & 07777) == 0606, "its file has just the mode that was asked for");
+	ok(stat(path, &st) == 0 && (st.st_mode & 07777) == 0606,
+	   "its file has just the mode that was asked for");
 	ok(umask(022) == 077, "and the umask is as it was");
 	c = client(&a);
 	ok(until(&naccepted, 1), "clients are accepted");
@@ -1001,7 +1016,8 @@ unix_sockets(void)
 	unlink(path);
 	fd = occupy(&a);
 	listener_free(l);
-	ok(access(path, F_OK) == 0, "a file that another server has put there meanwhile is not ours to remove");
+	ok(access(path, F_OK) == 0,
+	   "a file that another server has put there meanwhile is not ours to remove");
 	c = client(&a);
 	ok(c >= 0, "it goes on serving");
 	close(c);
@@ -1062,7 +1078,8 @@ owners(void)
 	p.socket.group = 54322;
 	listener_listen(l, &p, NULL);
 	if (geteuid() == 0) {
-		ok(stat(path, &st) == 0 && st.st_uid == 54321 && st.st_gid == 54322, "a file can have an owner and a group");
+		ok(stat(path, &st) == 0 && st.st_uid == 54321 && st.st_gid == 54322,
+		   "a file can have an owner and a group");
 	} else {
 		ok(strstr(told.s, "fail chown"), "a refused owner is a failure: %s", told.s);
 		ok(access(path, F_OK) < 0, "that leaves nothing behind");
@@ -1138,7 +1155,8 @@ few_ports(void)
 	tell(take_ports(40000, 40007) == 8, "eight of ten ports are taken on one of two addresses");
 	l = new_listener();
 	listen_on(l, a, 2);
-	tell(strcmp(told.s, "listen tcp:127.0.0.1; listen tcp:[::1]; settled") == 0, "a common port is found, without a failure");
+	tell(strcmp(told.s, "listen tcp:127.0.0.1; listen tcp:[::1]; settled") == 0,
+	     "a common port is found, without a failure");
 	tell(port_of(l, 0) == port_of(l, 1) && port_of(l, 0) >= 40008, "that is free on both");
 	listener_free(l);
 	set_port_range("41000 41099");

@@ -149,7 +149,8 @@ whole_files(void)
 	const struct service_conf *s;
 
 	gives("", "", "", "an empty file is one without services");
-	gives("service \"a\" { listen = \"tcp:1\" exec = \"/bin/a\" }", "", "a", "a file needs no line end at its end");
+	gives("service \"a\" { listen = \"tcp:1\" exec = \"/bin/a\" }", "", "a",
+	      "a file needs no line end at its end");
 	gives("service \"a\" {\r\n\tlisten = { \"tcp:1\",\r\n \"tcp:2\" }\r\n\tinstances = 5\r\n\tinstances = 6\r\n}\r\n",
 	      "main.conf:5: service \"a\": instances: stands here a second time\n", "",
 	      "CR LF ends a line and is no part of a value");
@@ -177,7 +178,8 @@ whole_files(void)
 	   "a listener");
 	is_int(service_conf_origin(s, NULL, "nice").line, 5, "each value knows its line");
 	is_int(service_conf_origin(s, "rlimit", "core").line, 4, "in a block too");
-	is_int(service_conf_origin(s, NULL, "deny").line, 1, "a value that was not given has the service's line");
+	is_int(service_conf_origin(s, NULL, "deny").line, 1,
+	       "a value that was not given has the service's line");
 	config_unref(c);
 
 	gives("service \"a\" {\n listener { host = x service = 1 }\n listener { addrs = { \"tcp:127.0.0.1:0\" } }\n"
@@ -191,7 +193,8 @@ whole_files(void)
 	config_unref(c);
 
 	c = load("nothing-here.conf");
-	ok(c->unreadable && mentions(c, "nothing-here.conf: No such file or directory"), "a missing file is a problem");
+	ok(c->unreadable && mentions(c, "nothing-here.conf: No such file or directory"),
+	   "a missing file is a problem");
 	config_unref(c);
 	folder("folder");
 	c = load("folder");
@@ -205,8 +208,17 @@ static void
 true_lines(void)
 {
 	static const char *const fronts[] = {
-		"# one line\n", "// one line\n", "/* one line */\n", "/* three\n * lines\n */\n", "\n\n\n", "/* a */ /* b\n*/ # c\n",
-		"# with \" and ' and { and /*\n", "#\n", "//\n", "/**/\n", "# CR LF\r\n",
+		"# one line\n",
+		"// one line\n",
+		"/* one line */\n",
+		"/* three\n * lines\n */\n",
+		"\n\n\n",
+		"/* a */ /* b\n*/ # c\n",
+		"# with \" and ' and { and /*\n",
+		"#\n",
+		"//\n",
+		"/**/\n",
+		"# CR LF\r\n",
 		"service \"x\" { # tail\n instances = 1 // tail\n /* c\n c */ per_source = 2 }\n",
 		"service \"y\" { exec = { \"a # b\", # c\n \"two\nlines\", /* d */ 'it\\'s' } }\n",
 		"service \"z\" { shell = \"one \\\n two\" }\n",
@@ -221,13 +233,16 @@ true_lines(void)
 
 		for (const char *p = fronts[i]; *p; p++)
 			line += *p == '\n';
-		text_printf(&all, "%sservice \"a\" {\n\t# c\n\tinstances = 5 /* x */\n\tper_source = many\n}\n", fronts[i]);
+		text_printf(&all,
+			    "%sservice \"a\" {\n\t# c\n\tinstances = 5 /* x */\n\tper_source = many\n}\n",
+			    fronts[i]);
 		file("main.conf", all.s);
 		c = load("main.conf");
 		s = problems_of(c);
-		text_printf(&expected,
-			    "main.conf:%d: service \"a\": per_source: \"many\": expected a whole number from 0 to 1000000\n",
-			    line + 3);
+		text_printf(
+			&expected,
+			"main.conf:%d: service \"a\": per_source: \"many\": expected a whole number from 0 to 1000000\n",
+			line + 3);
 		text_printf(&t, "the line is true behind ");
 		text_quote(&t, fronts[i], strlen(fronts[i]));
 		is(s, expected.s, t.s);
@@ -249,11 +264,11 @@ true_lines(void)
 	      "main.conf:3: service \"a\": env: expected NAME=VALUE, not \"oops\"\n", "",
 	      "also with more of it behind");
 	gives("service \"a\" {\n rlimit {\n files = 5\n core = lots\n }\n}\n",
-	      "main.conf:4: service \"a\": rlimit.core: \"lots\": expected a limit such as 64, 64M, unlimited, or SOFT:HARD\n", "",
-	      "a key in a block is told with the block's name");
+	      "main.conf:4: service \"a\": rlimit.core: \"lots\": expected a limit such as 64, 64M, unlimited, or SOFT:HARD\n",
+	      "", "a key in a block is told with the block's name");
 	gives("service \"a\" {\n listener {\n family = inet5\n }\n}\n",
-	      "main.conf:3: service \"a\": listener.family: \"inet5\": expected one of: unspec, inet, inet6\n", "",
-	      "so is one in a listener");
+	      "main.conf:3: service \"a\": listener.family: \"inet5\": expected one of: unspec, inet, inet6\n",
+	      "", "so is one in a listener");
 }
 
 static void
@@ -265,22 +280,27 @@ unknown_keys(void)
 	gives("service \"a\" {\n zebra = 5\n}\n", "main.conf:2: service \"a\": zebra: unknown key\n", "",
 	      "or suggests none");
 	gives("service \"a\" { rlimit { fils = 5 } }\n",
-	      "main.conf:1: service \"a\": rlimit.fils: unknown key; did you mean files?\n", "", "in a block the block's");
+	      "main.conf:1: service \"a\": rlimit.fils: unknown key; did you mean files?\n", "",
+	      "in a block the block's");
 	gives("service \"a\" { rlimits { files = 5 } }\n",
-	      "main.conf:1: service \"a\": rlimits: unknown key; did you mean rlimit?\n", "", "an unknown block is told");
+	      "main.conf:1: service \"a\": rlimits: unknown key; did you mean rlimit?\n", "",
+	      "an unknown block is told");
 	gives("service \"a\" { listener { hots = x } }\n",
-	      "main.conf:1: service \"a\": listener.hots: unknown key; did you mean host?\n", "", "in a listener the listener's");
-	gives("servce \"a\" { instances = 1 }\nservice \"b\" { }\n", "main.conf:1: servce: unknown; did you mean service?\n",
-	      "b", "an unknown word at the top");
+	      "main.conf:1: service \"a\": listener.hots: unknown key; did you mean host?\n", "",
+	      "in a listener the listener's");
+	gives("servce \"a\" { instances = 1 }\nservice \"b\" { }\n",
+	      "main.conf:1: servce: unknown; did you mean service?\n", "b", "an unknown word at the top");
 	gives("log { colour = red }\nservice \"b\" { }\n", "main.conf:1: log.colour: unknown key\n", "b",
 	      "an unknown key of the log");
-	gives("service \"a\" { a|b = 1 }\n", "main.conf:1: expected the name of a key, or }\n", "", "a key with a bar in it");
-	gives("service \"a\" { include(\"x\") }\n", "main.conf:1: service \"a\": include: has no place here\n", "",
-	      "a call inside of a service");
+	gives("service \"a\" { a|b = 1 }\n", "main.conf:1: expected the name of a key, or }\n", "",
+	      "a key with a bar in it");
+	gives("service \"a\" { include(\"x\") }\n",
+	      "main.conf:1: service \"a\": include: has no place here\n", "", "a call inside of a service");
 	gives("service \"a\" { rlimit { files { x = 1 } } }\n",
-	      "main.conf:1: service \"a\": rlimit.files: has no place here\n", "", "a block in a block in a block");
-	gives("service { instances = 1 }\n", "main.conf:1: service: expected a name: service \"NAME\" {\n", "",
-	      "a service without a name");
+	      "main.conf:1: service \"a\": rlimit.files: has no place here\n", "",
+	      "a block in a block in a block");
+	gives("service { instances = 1 }\n", "main.conf:1: service: expected a name: service \"NAME\" {\n",
+	      "", "a service without a name");
 	gives("service \"a:b\" { }\nservice \"\" { }\nservice \"a b\" { }\n",
 	      "main.conf:1: service \"a:b\": a name has 1 to 64 printable characters without blanks and : \" \\ =\n"
 	      "main.conf:2: service \"\": a name has 1 to 64 printable characters without blanks and : \" \\ =\n"
@@ -292,22 +312,30 @@ static void
 duplicates(void)
 {
 	gives("service \"a\" {\n instances = 1\n instances = 2\n}\nservice \"b\" { }\n",
-	      "main.conf:3: service \"a\": instances: stands here a second time\n", "b", "a key that stands twice");
+	      "main.conf:3: service \"a\": instances: stands here a second time\n", "b",
+	      "a key that stands twice");
 	gives("service \"a\" {\n env += { \"A=1\" }\n env = { \"B=1\" }\n}\n",
 	      "main.conf:3: service \"a\": env: stands here a second time\n", "", "= behind +=");
-	gives("service \"a\" {\n env = { \"A=1\" }\n env += { \"B=1\" }\n env += { \"C=1\" }\n}\n", "", "a", "+= behind = is fine");
+	gives("service \"a\" {\n env = { \"A=1\" }\n env += { \"B=1\" }\n env += { \"C=1\" }\n}\n", "", "a",
+	      "+= behind = is fine");
 	gives("service \"a\" {\n rlimit { files = 5 }\n rlimit { core = 5 }\n}\n",
-	      "main.conf:3: service \"a\": rlimit: stands here a second time\n", "", "a block that stands twice");
+	      "main.conf:3: service \"a\": rlimit: stands here a second time\n", "",
+	      "a block that stands twice");
 	gives("service \"a\" {\n log { level = debug\n level = info }\n}\n",
-	      "main.conf:3: service \"a\": log.level: stands here a second time\n", "", "a key that stands twice in a block");
+	      "main.conf:3: service \"a\": log.level: stands here a second time\n", "",
+	      "a key that stands twice in a block");
 	gives("service \"a\" {\n rlimit = 5\n rlimit { core = 5 }\n}\n",
-	      "main.conf:3: service \"a\": rlimit: stands here a second time\n", "", "a name used for a key and for a block");
+	      "main.conf:3: service \"a\": rlimit: stands here a second time\n", "",
+	      "a name used for a key and for a block");
 	gives("service \"a\" { }\nservice \"b\" { }\nservice \"a\" { instances = 1 }\n",
-	      "main.conf:3: service \"a\": is already defined at main.conf:1\n", "a b", "a service that stands twice");
+	      "main.conf:3: service \"a\": is already defined at main.conf:1\n", "a b",
+	      "a service that stands twice");
 	gives("log { level = info\n level = debug }\nservice \"a\" { }\n",
-	      "main.conf:2: log.level: stands here a second time\n", "a", "a key that stands twice in the log's block");
+	      "main.conf:2: log.level: stands here a second time\n", "a",
+	      "a key that stands twice in the log's block");
 	gives("log { level = info }\nlog { level = debug }\nservice \"a\" { }\n",
-	      "main.conf:2: level: is already set at main.conf:1\n", "a", "a key that two blocks of the log set");
+	      "main.conf:2: level: is already set at main.conf:1\n", "a",
+	      "a key that two blocks of the log set");
 	gives("defaults { instances = 1 }\ndefaults { instances = 2 }\nservice \"a\" { }\n",
 	      "main.conf:2: instances: is already set at main.conf:1\n"
 	      "main.conf:3: service \"a\": is refused, because the defaults it would inherit are not right\n",
@@ -346,7 +374,8 @@ defaults(void)
 	folder("many");
 	file("many/10-a.conf", "service \"a\" { }\ndefaults { instances = 7 }\n");
 	file("many/20-b.conf", "defaults { per_source = 2 }\nservice \"b\" { }\n");
-	gives("include(\"many/*.conf\")\nservice \"c\" { }\n", "", "a b c", "defaults may stand in several files");
+	gives("include(\"many/*.conf\")\nservice \"c\" { }\n", "", "a b c",
+	      "defaults may stand in several files");
 	c = load("main.conf");
 	s = service(c, "a");
 	ok(s->instances == 7 && s->per_source == 2, "and all of them hold for all services");
@@ -410,14 +439,17 @@ nothing_fails_open(void)
 		text_clear(&name);
 	}
 
-	file("main.conf", "service \"a\" { allow = { } }\nservice \"b\" { }\nservice \"c\" { allow += { } }\n");
+	file("main.conf",
+	     "service \"a\" { allow = { } }\nservice \"b\" { }\nservice \"c\" { allow += { } }\n");
 	c = load("main.conf");
-	ok(service(c, "a")->allow.set && service(c, "a")->allow.list.n == 0, "allow = {} is a list: of nobody");
+	ok(service(c, "a")->allow.set && service(c, "a")->allow.list.n == 0,
+	   "allow = {} is a list: of nobody");
 	ok(!service(c, "b")->allow.set, "no allow is none");
 	config_unref(c);
 	file("main.conf", "}\n/*\nservice \"old\" { }\n*/\nservice \"new\" { }\n");
 	c = load("main.conf");
-	is(service(c, "old")->name, NULL, "a service in a comment never runs, whatever is wrong in front of it");
+	is(service(c, "old")->name, NULL,
+	   "a service in a comment never runs, whatever is wrong in front of it");
 	config_unref(c);
 }
 
@@ -450,24 +482,27 @@ includes(void)
 	gives("include(\"conf.d/.h*\")\n", "", "", "even if the pattern would find them");
 	gives("include(\"conf.d/nothing*.conf\")\n", "", "", "a pattern may find nothing");
 	gives("include(\"conf.d/nothing.conf\")\nservice \"a\" { }\n",
-	      "main.conf:1: include: conf.d/nothing.conf does not exist\n", "a", "a plain name must be there");
+	      "main.conf:1: include: conf.d/nothing.conf does not exist\n", "a",
+	      "a plain name must be there");
 	gives("include(\"conf.d/10-a.conf\", \"conf.d/20-b.conf\")\n", "", "a b", "several in one call");
 
 	file("conf.d/sub/x.conf", "include(\"../sub/y.inc\")\n");
 	file("conf.d/sub/y.inc", "service \"y\" { }\n");
-	gives("include(\"conf.d/sub/x.conf\")\n", "", "y", "names are looked for beside the file that includes");
+	gives("include(\"conf.d/sub/x.conf\")\n", "", "y",
+	      "names are looked for beside the file that includes");
 
 	file("conf.d/sub/bad.inc", "\n\nservice \"x\" { instances = many }\n");
 	gives("include(\"conf.d/sub/bad.inc\")\nservice \"a\" { }\n",
-	      "conf.d/sub/bad.inc:3: service \"x\": instances: \"many\": expected a whole number from 0 to 1000000\n", "a",
-	      "a problem names the file that it is in");
+	      "conf.d/sub/bad.inc:3: service \"x\": instances: \"many\": expected a whole number from 0 to 1000000\n",
+	      "a", "a problem names the file that it is in");
 
 	folder("cycle");
 	file("cycle/a.conf", "include(\"b.conf\")\nservice \"a\" { }\n");
 	file("cycle/b.conf", "include(\"a.conf\")\nservice \"b\" { }\n");
 	c = load("cycle/a.conf");
 	s = problems_of(c);
-	is(s, "cycle/b.conf:1: include: cycle/a.conf is included a second time\n", "a cycle is told, and ends");
+	is(s, "cycle/b.conf:1: include: cycle/a.conf is included a second time\n",
+	   "a cycle is told, and ends");
 	free(s);
 	s = runnable(c);
 	is(s, "b a", "each file is read once");
@@ -522,7 +557,8 @@ unreadable_folder(void)
 		_exit(told ? 0 : 1);
 	}
 	waitpid(pid, &status, 0);
-	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "a folder that may not be read is a problem, not an empty one");
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+	   "a folder that may not be read is a problem, not an empty one");
 	chmod(path, 0755);
 	free(path);
 }
@@ -534,7 +570,8 @@ variables(void)
 	const struct service_conf *s;
 
 	setenv("EVINET_TEST_VALUE", "replaced", 1);
-	file("main.conf", "service \"a\" { exec = { \"${EVINET_TEST_VALUE}\", '${EVINET_TEST_VALUE}', \"a $b \\${EVINET_TEST_VALUE}\" } }\n");
+	file("main.conf",
+	     "service \"a\" { exec = { \"${EVINET_TEST_VALUE}\", '${EVINET_TEST_VALUE}', \"a $b \\${EVINET_TEST_VALUE}\" } }\n");
 	c = load("main.conf");
 	s = service(c, "a");
 	is_int((long long)c->problems.n, 0, "a dollar in a text is no problem");
@@ -543,7 +580,8 @@ variables(void)
 	is(item(&s->exec, 2), "a $b ${EVINET_TEST_VALUE}", "nor if it was escaped");
 	config_unref(c);
 	gives("service \"a\" { exec = ${EVINET_TEST_VALUE} }\n",
-	      "main.conf:1: variables are not replaced: put the text in quotes\n", "", "outside of quotes it is a problem");
+	      "main.conf:1: variables are not replaced: put the text in quotes\n", "",
+	      "outside of quotes it is a problem");
 }
 
 static void
@@ -553,14 +591,16 @@ escapes(void)
 	char *left;
 	const struct service_conf *s;
 
-	file("main.conf", "service \"a\" { exec = { \"a\\tb\\n\\\\\\\"\\x41\", 'a\\tb\\'c\\\\', \"caf\xc3\xa9 \\xc3\\xa9\" } }\n");
+	file("main.conf",
+	     "service \"a\" { exec = { \"a\\tb\\n\\\\\\\"\\x41\", 'a\\tb\\'c\\\\', \"caf\xc3\xa9 \\xc3\\xa9\" } }\n");
 	c = load("main.conf");
 	s = service(c, "a");
 	is(item(&s->exec, 0), "a\tb\n\\\"A", "escapes in double quotes");
 	is(item(&s->exec, 1), "a\\tb'c\\", "single quotes know only \\' and \\\\");
 	is(item(&s->exec, 2), "caf\xc3\xa9 \xc3\xa9", "bytes beyond ASCII stay what they are");
 	config_unref(c);
-	file("main.conf", "service \"a\" { deny = { \"10.0.0.0\\x00/8\" } }\nservice \"b\" { deny = { \"10.0.0.0\\0/8\" } }\n");
+	file("main.conf",
+	     "service \"a\" { deny = { \"10.0.0.0\\x00/8\" } }\nservice \"b\" { deny = { \"10.0.0.0\\0/8\" } }\n");
 	c = load("main.conf");
 	left = runnable(c);
 	is(left, "", "a text cannot be cut short by an escaped NUL");
@@ -605,8 +645,9 @@ static void
 every_key(struct text *t)
 {
 	static const char *const texts[][2] = {
-		{ "handler", "echo" }, { "chroot", "/srv" },	{ "directory", "/tmp" },  { "stderr", "null" },
-		{ "env", "A=1" },      { "log.target", "syslog" }, { "log_events", "start" }, { "listen", "tcp:80" },
+		{ "handler", "echo" },     { "chroot", "/srv" },   { "directory", "/tmp" },
+		{ "stderr", "null" },      { "env", "A=1" },       { "log.target", "syslog" },
+		{ "log_events", "start" }, { "listen", "tcp:80" },
 	};
 	const char *section = NULL;
 
@@ -649,16 +690,18 @@ dumps(void)
 
 	fixed_point("", "the dump of nothing");
 	fixed_point("service \"a\" { }\n", "the dump of a bare service");
-	fixed_point("defaults { instances = 3 env = { \"A=1\" } rlimit { files = 5 core = 0 } log { level = debug } allow = { } }\n"
-		    "log { target = \"file:/var/log/x\" format = json level = error }\n"
-		    "service \"a\" { env += { \"B=2\" } listen = { \"tcp:80\" } }\n"
-		    "service \"b\" { listener { host = x } listener { addrs = { \"tcp:127.0.0.1:1\" } flags = { numerichost } } }\n",
-		    "the dump of defaults, blocks and listeners");
-	fixed_point("service \"a\" { exec = { \"/bin/sh\", \"-c\", \"printf '%s\\n' \\\"$1\\\" ${HOME} # // /* \\\\ \\t\\r\\x01\\x7f caf\xc3\xa9\" } }\n",
-		    "the dump of a text with everything in it");
+	fixed_point(
+		"defaults { instances = 3 env = { \"A=1\" } rlimit { files = 5 core = 0 } log { level = debug } allow = { } }\n"
+		"log { target = \"file:/var/log/x\" format = json level = error }\n"
+		"service \"a\" { env += { \"B=2\" } listen = { \"tcp:80\" } }\n"
+		"service \"b\" { listener { host = x } listener { addrs = { \"tcp:127.0.0.1:1\" } flags = { numerichost } } }\n",
+		"the dump of defaults, blocks and listeners");
+	fixed_point(
+		"service \"a\" { exec = { \"/bin/sh\", \"-c\", \"printf '%s\\n' \\\"$1\\\" ${HOME} # // /* \\\\ \\t\\r\\x01\\x7f caf\xc3\xa9\" } }\n",
+		"the dump of a text with everything in it");
 	gives("service \"good\" { }\nservice \"bad\" { instances = x }\n",
-	      "main.conf:2: service \"bad\": instances: \"x\": expected a whole number from 0 to 1000000\n", "good",
-	      "a refused service");
+	      "main.conf:2: service \"bad\": instances: \"x\": expected a whole number from 0 to 1000000\n",
+	      "good", "a refused service");
 	s = dump("main.conf");
 	is(s, "service \"good\" {\n}\n", "is not in the dump");
 	free(s);

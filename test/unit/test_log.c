@@ -67,12 +67,15 @@ text_format(void)
 	struct log *other = log_new(&stamped.base, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
 
 	log_event(log, LOG_LEVEL_INFO, "start", "echo",
-		  LOG_FIELDS(LOG_I("session", 1), LOG_S("peer", "10.0.0.1:1234"), LOG_S("gone", NULL), LOG_I("ms", -5)));
+		  LOG_FIELDS(LOG_I("session", 1), LOG_S("peer", "10.0.0.1:1234"), LOG_S("gone", NULL),
+			     LOG_I("ms", -5)));
 	is(behind_stamp(last(&f), "info"), "start service=echo session=1 peer=10.0.0.1:1234 ms=-5",
 	   "an event is told with time, level, service and its keys; absent ones are left out");
 	log_event(log, LOG_LEVEL_WARNING, "ready", NULL, NULL);
-	is(behind_stamp(last(&f), "warning"), "ready", "an event of the daemon has no service, and may have no key");
-	log_event(log, LOG_LEVEL_ERROR, "fail", "a b", LOG_FIELDS(LOG_S("error", "it said \"no\"\nlevel=info")));
+	is(behind_stamp(last(&f), "warning"), "ready",
+	   "an event of the daemon has no service, and may have no key");
+	log_event(log, LOG_LEVEL_ERROR, "fail", "a b",
+		  LOG_FIELDS(LOG_S("error", "it said \"no\"\nlevel=info")));
 	is(behind_stamp(last(&f), "error"), "fail service=\"a b\" error=\"it said \\\"no\\\"\\nlevel=info\"",
 	   "values are quoted so that none can pass for a key or a line");
 	log_event(other, LOG_LEVEL_INFO, "start", "echo", LOG_FIELDS(LOG_I("session", 1)));
@@ -94,7 +97,8 @@ json_format(void)
 		  LOG_FIELDS(LOG_I("session", 1), LOG_S("how", "exit"), LOG_S("gone", NULL)));
 	p = last(&f);
 	ok(strncmp(p, "{\"time\":\"", 9) == 0, "a line begins with the time");
-	is(strchr(p, ','), ",\"level\":\"info\",\"event\":\"end\",\"service\":\"echo\",\"session\":1,\"how\":\"exit\"}",
+	is(strchr(p, ','),
+	   ",\"level\":\"info\",\"event\":\"end\",\"service\":\"echo\",\"session\":1,\"how\":\"exit\"}",
 	   "and goes on with level, event, service and the keys; numbers are numbers");
 	log_event(log, LOG_LEVEL_INFO, "x", NULL, LOG_FIELDS(LOG_S("v", "\"\\\n\t\x01\x7f\xff/'")));
 	is(strstr(last(&f), "\"v\""), "\"v\":\"\\\"\\\\\\u000a\\u0009\\u0001\\u007f\\u00ff/'\"}",

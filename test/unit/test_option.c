@@ -80,7 +80,8 @@ set(struct everything *e, const char *name, const char *value, struct error *err
 
 /* The strings come one behind the other, each with its NUL: "a\0b\0". */
 static int
-set_all(struct everything *e, const char *name, const char *values, bool append, size_t *bad, struct error *err)
+set_all(struct everything *e, const char *name, const char *values, bool append, size_t *bad,
+	struct error *err)
 {
 	struct strlist l = { 0 };
 	int r;
@@ -130,7 +131,8 @@ refuses(struct everything *e, const char *name, const char *value, const char *e
 	int r = set(e, name, value, &err);
 
 	after = print(e, name);
-	ok(r == -1 && strstr(err.text, expected), "%s = %s is refused: %s", name, value, r < 0 ? err.text : "(it is not)");
+	ok(r == -1 && strstr(err.text, expected), "%s = %s is refused: %s", name, value,
+	   r < 0 ? err.text : "(it is not)");
 	ok((!before && !after) || (before && after && strcmp(before, after) == 0), "and the old value stays");
 	free(before);
 	free(after);
@@ -240,12 +242,12 @@ lists(void)
 	set_all(&e, "list", "four\0", false, &bad, &err);
 	is_int((long long)e.list.list.n, 1, "= replaces what was there");
 
-	ok(set_all(&e, "number", "1\0", true, &bad, &err) == -1 && strstr(err.text, "+="), "+= is for lists only: %s",
-	   err.text);
+	ok(set_all(&e, "number", "1\0", true, &bad, &err) == -1 && strstr(err.text, "+="),
+	   "+= is for lists only: %s", err.text);
 	ok(set_all(&e, "number", "1\0002\0", false, &bad, &err) == -1 && strstr(err.text, "one value, not 2"),
 	   "one value is not two: %s", err.text);
-	ok(set_all(&e, "string", "", false, &bad, &err) == -1 && strstr(err.text, "one value, not 0"), "nor none: %s",
-	   err.text);
+	ok(set_all(&e, "string", "", false, &bad, &err) == -1 && strstr(err.text, "one value, not 0"),
+	   "nor none: %s", err.text);
 	options_clear(rows, &e);
 	ok(!e.list.set && e.list.list.n == 0, "a cleared list is one that was not given");
 }
@@ -257,7 +259,8 @@ defaults(void)
 
 	options_default(rows, &e);
 	ok(e.flag && e.number == 40 && e.duration == 5000 && e.word == 0, "defaults come from the rows");
-	ok(e.string == NULL && !e.list.set && !e.limit.set && e.rate.count == 0, "a row without one stays unset");
+	ok(e.string == NULL && !e.list.set && !e.limit.set && e.rate.count == 0,
+	   "a row without one stays unset");
 	options_clear(rows, &e);
 }
 
@@ -266,9 +269,12 @@ static void
 fill(struct everything *e)
 {
 	static const char *const settings[][2] = {
-		{ "flag", "false" },	  { "flag_int", "true" }, { "number", "7" },	  { "wide", "5000000000" },
-		{ "octal", "27" },	  { "duration", "7h" },	  { "duration_s", "9s" }, { "size", "3G" },
-		{ "size_int", "5K" },	  { "rate", "3/2s" },	  { "limit", "1K:2K" },	  { "word", "first" },
+		{ "flag", "false" },         { "flag_int", "true" },
+		{ "number", "7" },           { "wide", "5000000000" },
+		{ "octal", "27" },           { "duration", "7h" },
+		{ "duration_s", "9s" },      { "size", "3G" },
+		{ "size_int", "5K" },        { "rate", "3/2s" },
+		{ "limit", "1K:2K" },        { "word", "first" },
 		{ "string", "some\tvalue" }, { "inner", "\x01 ${HOME} # // /* { \" ' \\" },
 	};
 	size_t bad;
@@ -295,7 +301,8 @@ copies(void)
 	ok(differ, "other values differ in every row");
 	alone = a.string != b.string && a.list.list.items != b.list.list.items;
 	options_clear(rows, &a);
-	ok(alone && strcmp(b.string, "some\tvalue") == 0 && b.list.list.n == 5, "a copy outlives its original");
+	ok(alone && strcmp(b.string, "some\tvalue") == 0 && b.list.list.n == 5,
+	   "a copy outlives its original");
 	options_clear(rows, &b);
 	options_clear(rows, &d);
 
@@ -364,7 +371,8 @@ names(void)
 {
 	ok(option_find(rows, NULL, "number") == &rows[2], "a row is found by its name");
 	ok(option_find(rows, NULL, "numbers") == NULL, "and no other");
-	ok(option_find(rows, "block", "inner") && !option_find(rows, NULL, "inner"), "a row of a block only in its block");
+	ok(option_find(rows, "block", "inner") && !option_find(rows, NULL, "inner"),
+	   "a row of a block only in its block");
 	is(option_nearest(rows, NULL, "nunber"), "number", "the nearest name is suggested");
 	is(option_nearest(rows, NULL, "blok"), "block", "a block's too");
 	is(option_nearest(rows, "block", "iner"), "inner", "inside of a block the block's own");
@@ -415,7 +423,8 @@ the_schema(void)
 				continue;
 			option_print(o, base, &t);
 			value = t.s[0] == '"' ? unquote(t.s) : xstrdup(t.s);
-			if (option_set(o, to, &value, 1, false, &bad, &err) < 0 || !option_equal(o, to, base)) {
+			if (option_set(o, to, &value, 1, false, &bad, &err) < 0 ||
+			    !option_equal(o, to, base)) {
 				readable = false;
 				printf("# the default of %s, %s: %s\n", o->name, t.s, err.text);
 			}

@@ -39,7 +39,8 @@ naive_take(struct naive *b, int64_t now)
 static void
 against_naive(int64_t count, int64_t interval_ms, int64_t burst)
 {
-	struct naive b = { (double)burst, (double)burst, (double)count / ((double)interval_ms * MS), 5 * second };
+	struct naive b = { (double)burst, (double)burst, (double)count / ((double)interval_ms * MS),
+			   5 * second };
 	int64_t now = 5 * second, ns_per_token = interval_ms * MS / count;
 	int takes = 0, differ = 0;
 	struct rate r;
@@ -55,8 +56,9 @@ against_naive(int64_t count, int64_t interval_ms, int64_t burst)
 		takes += mine;
 		differ += mine != theirs;
 	}
-	ok(differ == 0 && takes > 0, "%" PRId64 " in %" PRId64 " ms, burst %" PRId64 ": 20000 steps agree with a naive bucket",
-	   count, interval_ms, burst);
+	ok(differ == 0 && takes > 0,
+	   "%" PRId64 " in %" PRId64 " ms, burst %" PRId64 ": 20000 steps agree with a naive bucket", count,
+	   interval_ms, burst);
 }
 
 int
@@ -77,7 +79,8 @@ main(void)
 	ok(!rate_take(&r, now + 200 * MS - 1), "not a nanosecond earlier");
 	ok(rate_take(&r, now + 200 * MS), "but then");
 	ok(!rate_take(&r, now + 200 * MS), "and only one");
-	is_int(take_all(&r, now + 10 * second), 5, "after a long quiet time the bucket is full, and no fuller");
+	is_int(take_all(&r, now + 10 * second), 5,
+	       "after a long quiet time the bucket is full, and no fuller");
 	is_int(rate_delay(&r, now), 10 * second + 200 * MS, "the delay counts from the time it is asked at");
 
 	rate_init(&r, 5, 1000, 20);

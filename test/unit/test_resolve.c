@@ -26,7 +26,8 @@ told(const struct addr_list *l)
 }
 
 static void
-numeric(const char *host, const char *service, int family, int socktype, int result, const char *expected, const char *what)
+numeric(const char *host, const char *service, int family, int socktype, int result, const char *expected,
+	const char *what)
 {
 	struct resolve_query q = { .host = host, .service = service, .family = family, .socktype = socktype };
 	struct addr_list l;
@@ -44,17 +45,21 @@ numeric(const char *host, const char *service, int family, int socktype, int res
 static void
 at_once(void)
 {
-	numeric("127.0.0.1", "80", AF_UNSPEC, SOCK_STREAM, 1, "tcp:127.0.0.1:80", "an IPv4 address needs no look-up");
+	numeric("127.0.0.1", "80", AF_UNSPEC, SOCK_STREAM, 1, "tcp:127.0.0.1:80",
+		"an IPv4 address needs no look-up");
 	numeric("::1", "80", AF_UNSPEC, SOCK_STREAM, 1, "tcp:[::1]:80", "nor does an IPv6 address");
-	numeric("fe80::1%lo", "80", AF_UNSPEC, SOCK_STREAM, 1, "tcp:[fe80::1%lo]:80", "nor one with an interface");
+	numeric("fe80::1%lo", "80", AF_UNSPEC, SOCK_STREAM, 1, "tcp:[fe80::1%lo]:80",
+		"nor one with an interface");
 	numeric("127.0.0.1", "80", AF_INET, SOCK_DGRAM, 1, "udp:127.0.0.1:80", "for datagrams");
 	numeric("127.0.0.1", NULL, AF_UNSPEC, SOCK_STREAM, 1, "tcp:127.0.0.1:0", "no port is port 0");
 	numeric("127.0.0.1", "65535", AF_UNSPEC, SOCK_STREAM, 1, "tcp:127.0.0.1:65535", "the highest port");
 	numeric("localhost", "80", AF_UNSPEC, SOCK_STREAM, 0, "", "a name needs one");
 	numeric("127.0.0.1", "http", AF_UNSPEC, SOCK_STREAM, 0, "", "so does a service's name");
-	numeric("127.0.0.1", "65536", AF_UNSPEC, SOCK_STREAM, -1, "", "a port beyond the last never becomes another:");
+	numeric("127.0.0.1", "65536", AF_UNSPEC, SOCK_STREAM, -1, "",
+		"a port beyond the last never becomes another:");
 	numeric("127.0.0.1", "4294967376", AF_UNSPEC, SOCK_STREAM, -1, "", "however large:");
-	numeric("::zz", "80", AF_UNSPEC, SOCK_STREAM, -1, "", "what has colons and is no address is no name either:");
+	numeric("::zz", "80", AF_UNSPEC, SOCK_STREAM, -1, "",
+		"what has colons and is no address is no name either:");
 }
 
 static void
@@ -75,7 +80,8 @@ every_address(void)
 	ok(l.n == 0 && !l.addrs, "a list can be cleared");
 	q.host = "";
 	q.family = AF_INET6;
-	ok(resolve_numeric(&q, &l, &err) == 1 && l.n == 1 && l.addrs[0].sa.sa_family == AF_INET6, "or of one");
+	ok(resolve_numeric(&q, &l, &err) == 1 && l.n == 1 && l.addrs[0].sa.sa_family == AF_INET6,
+	   "or of one");
 	addr_list_clear(&l);
 }
 
@@ -98,8 +104,8 @@ blocking(void)
 	ok(loopback, "localhost is on this machine, and no address comes twice");
 	addr_list_clear(&l);
 	q.service = "no-such-service";
-	ok(resolve_now(&q, &l, &err) == -1 && strstr(err.text, "localhost port no-such-service:"), "an unknown service: %s",
-	   err.text);
+	ok(resolve_now(&q, &l, &err) == -1 && strstr(err.text, "localhost port no-such-service:"),
+	   "an unknown service: %s", err.text);
 	addr_list_clear(&l);
 	q.service = "80";
 	q.host = NO_NAME;

@@ -226,7 +226,8 @@ cancelling(void)
 	for (int i = 0; i < 8; i++)
 		resolve_cancel(r[i]);
 	let_go(true);
-	ok(comes(&behind), "when all that run are cancelled, those behind them in the queue still get their turn");
+	ok(comes(&behind),
+	   "when all that run are cancelled, those behind them in the queue still get their turn");
 	for (int i = 0; i < 8; i++)
 		told += slow[i].calls;
 	is_int(told, 0, "and nobody who cancelled is called");

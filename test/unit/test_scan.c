@@ -62,7 +62,8 @@ statements(void)
 	scans("", "", "an empty file has no statement");
 	scans("\n\n", "", "nor have empty lines");
 	scans("# only a comment", "", "nor has a comment without a line end");
-	scans("service \"a\" {\n\tinstances = 1\n}\n", "service@1<a>{instances@2=2}", "a block with an assignment");
+	scans("service \"a\" {\n\tinstances = 1\n}\n", "service@1<a>{instances@2=2}",
+	      "a block with an assignment");
 	scans("service a { x = 1 }", "service@1<a>{x@1=1}", "all on one line, without a line end");
 	scans("service a{x=1 y=2}", "service@1<a>{x@1=1 y@1=1}", "without blanks");
 	scans("defaults {\n x = { 1,\n 2,\n\n 3 }\n y += {}\n}", "defaults@1{x@2=2,3,5 y@6+=}",
@@ -95,7 +96,8 @@ comments(void)
 	scans("/* # */ x = 1", "x@1=1", "nor does #");
 	scans("x = 1#y = 2", "x@1=1", "a comment needs no blank in front");
 	scans("# x\\\ny = 1", "y@2=2", "a backslash does not make a comment longer");
-	scans("\n\n/* never\n\n", " | 3: the comment that begins here never ends", "a comment without an end is told where it begins");
+	scans("\n\n/* never\n\n", " | 3: the comment that begins here never ends",
+	      "a comment without an end is told where it begins");
 }
 
 static void
@@ -104,7 +106,8 @@ strings(void)
 	scans("x = \"# no comment\" y = 1", "x@1=1 y@1=1", "# in a string is no comment");
 	scans("x = '# no comment' y = 1", "x@1=1 y@1=1", "in single quotes neither");
 	scans("x = \"/* no // comment\"\ny = 1", "x@1=1 y@2=2", "nor are /* and //");
-	scans("service a { x = \"}\" y = '{' }", "service@1<a>{x@1=1 y@1=1}", "braces in a string open and close nothing");
+	scans("service a { x = \"}\" y = '{' }", "service@1<a>{x@1=1 y@1=1}",
+	      "braces in a string open and close nothing");
 	scans("x = { \"a,b\", '}' }", "x@1=1,1", "commas neither");
 	scans("x = \"say \\\"}\\\" \\\\\"\ny = 1", "x@1=1 y@2=2", "escaped quotes do not end a string");
 	scans("x = 'it\\'s'\ny = 1", "x@1=1 y@2=2", "in single quotes neither");
@@ -113,11 +116,13 @@ strings(void)
 	scans("service \"a b\" { }", "service@1<a b>{}", "a name may be quoted");
 	scans("service \"a\\\"b\" { }", "service@1<a\"b>{}", "and have escaped quotes");
 	scans("x = \"\"", "x@1=1", "an empty string is a value");
-	scans("\"x\" = 1\nservice b { y = 2 }", "service@2<b>{y@2=2} | 1: expected service, defaults, log or include",
+	scans("\"x\" = 1\nservice b { y = 2 }",
+	      "service@2<b>{y@2=2} | 1: expected service, defaults, log or include",
 	      "a quoted text is no key");
 	scans("x = \"never\n ends\n", " | 1: the text that begins here has no closing quote",
 	      "a string without an end is told where it begins");
-	scans("x = \"a\\", " | 1: the text that begins here has no closing quote", "even if a backslash is last");
+	scans("x = \"a\\", " | 1: the text that begins here has no closing quote",
+	      "even if a backslash is last");
 }
 
 static void
@@ -132,10 +137,12 @@ mistakes(void)
 	scans("service a {\n rlimit {\n files = 1\n}\nservice b {}\n",
 	      "service@1!<a>{rlimit@2{files@3=3}} service@5<b>{} | 1: the block that begins here has no closing }",
 	      "a } that is missing further in breaks the outer block only");
-	scans("service a {\n x = 1\n", "service@1!<a>{x@2=2} | 1: the block that begins here has no closing }",
+	scans("service a {\n x = 1\n",
+	      "service@1!<a>{x@2=2} | 1: the block that begins here has no closing }",
 	      "a } that is missing at the end");
 	scans("service a {\n x 1\n}\nservice b { y = 2 }\n",
-	      "service@1!<a>{} service@4<b>{y@4=4} | 2: expected { behind the name", "a missing = breaks its block only");
+	      "service@1!<a>{} service@4<b>{y@4=4} | 2: expected { behind the name",
+	      "a missing = breaks its block only");
 	scans("service a {\n x =\n}\nservice b { y = 2 }\n",
 	      "service@1!<a>{} service@4<b>{y@4=4} | 2: expected a value, or a list in { }, behind the =",
 	      "a missing value breaks its block only");
@@ -148,7 +155,8 @@ mistakes(void)
 	scans("service a {\n x = ${HOME}\n}\nservice b { y = 2 }\n",
 	      "service@1!<a>{} service@4<b>{y@4=4} | 2: variables are not replaced: put the text in quotes",
 	      "a variable outside of quotes is a mistake");
-	scans("}\nservice b { y = 2 }\n", "service@2<b>{y@2=2} | 1: expected service, defaults, log or include",
+	scans("}\nservice b { y = 2 }\n",
+	      "service@2<b>{y@2=2} | 1: expected service, defaults, log or include",
 	      "a } too many is told and passed over");
 	scans("service a { x = 1 } }\nservice b { y = 2 }\n",
 	      "service@1<a>{x@1=1} service@2<b>{y@2=2} | 1: expected service, defaults, log or include",
@@ -157,7 +165,8 @@ mistakes(void)
 	      "a missing ) does not take what follows with it");
 	scans("service a\nservice b { y = 2 }\n", "service@2<b>{y@2=2} | 1: expected { behind the name",
 	      "nor does a missing {");
-	scans("x = 1 ! y = 2\nservice b { y = 2 }\n", "x@1=1 service@2<b>{y@2=2} | 1: expected service, defaults, log or include",
+	scans("x = 1 ! y = 2\nservice b { y = 2 }\n",
+	      "x@1=1 service@2<b>{y@2=2} | 1: expected service, defaults, log or include",
 	      "after a mistake the next block is read");
 }
 
@@ -172,7 +181,8 @@ recovery(void)
 	      "service@5<b>{y@5=5} | 1: expected { behind the name",
 	      "also if the mistake is noticed behind the comment");
 	scans("oops oops\nx = \"\nservice x { y = 1 }\n\"\nservice b { y = 2 }\n",
-	      "service@5<b>{y@5=5} | 1: expected { behind the name", "and one inside a string stays a string");
+	      "service@5<b>{y@5=5} | 1: expected { behind the name",
+	      "and one inside a string stays a string");
 	scans("service a {\n bad bad\n x = { '\n}\n' }\n}\nservice b { y = 2 }\n",
 	      "service@1!<a>{} service@7<b>{y@7=7} | 2: expected { behind the name",
 	      "a } inside a string ends no block");
@@ -186,11 +196,13 @@ nul_bytes(void)
 	static const char quoted[] = "service a {\n x = \"1\0\"\n}\nservice b { y = 2 }\n";
 	static const char comment[] = "# a \0 b\nservice b { y = 2 }\n";
 
-	scans_bytes(bare, sizeof(bare) - 1, "x@1=1 service@3<b>{y@3=3} | 2: a NUL byte has no place in a configuration",
+	scans_bytes(bare, sizeof(bare) - 1,
+		    "x@1=1 service@3<b>{y@3=3} | 2: a NUL byte has no place in a configuration",
 		    "a NUL byte is told with its line");
-	scans_bytes(word, sizeof(word) - 1,
-		    "service@1!<a>{x@2=2} service@4<b>{y@4=4} | 2: a NUL byte has no place in a configuration",
-		    "inside a service it breaks the service");
+	scans_bytes(
+		word, sizeof(word) - 1,
+		"service@1!<a>{x@2=2} service@4<b>{y@4=4} | 2: a NUL byte has no place in a configuration",
+		"inside a service it breaks the service");
 	scans_bytes(quoted, sizeof(quoted) - 1,
 		    "service@1!<a>{} service@4<b>{y@4=4} | 2: a NUL byte has no place in a configuration",
 		    "in a string too");
@@ -201,7 +213,8 @@ nul_bytes(void)
 static void
 clean_text(void)
 {
-	static const char source[] = "# c\nservice \"a\" { x = \"${HOME} # \\\" $\" /* c\n c */ y = '${Z}' }\nz = 1\n";
+	static const char source[] =
+		"# c\nservice \"a\" { x = \"${HOME} # \\\" $\" /* c\n c */ y = '${Z}' }\nz = 1\n";
 	struct problems problems = { 0 };
 	struct scan s;
 
@@ -219,9 +232,10 @@ clean_text(void)
 static void
 every_prefix(void)
 {
-	static const char source[] = "/* c */ defaults { a = { 1, \"2\" } }\n"
-				     "service \"x\" { // c\n exec += { '/bin/cat', } rlimit { files = 5 }\n}\n"
-				     "include(\"a\", 'b')\nservice y { a = \"\\\"\" }";
+	static const char source[] =
+		"/* c */ defaults { a = { 1, \"2\" } }\n"
+		"service \"x\" { // c\n exec += { '/bin/cat', } rlimit { files = 5 }\n}\n"
+		"include(\"a\", 'b')\nservice y { a = \"\\\"\" }";
 	bool told = true;
 
 	for (size_t n = 0; n < sizeof(source) - 1; n++) {
@@ -232,10 +246,12 @@ every_prefix(void)
 		memcpy(copy, source, n);
 		scan_text(&s, "f", copy, n, &problems);
 		for (size_t i = 0; i < problems.n; i++)
-			told &= problems.items[i].file && problems.items[i].line >= 1 && problems.items[i].line <= 6;
+			told &= problems.items[i].file && problems.items[i].line >= 1 &&
+				problems.items[i].line <= 6;
 		/* A "service" block can only be whole if its } was there. */
 		for (size_t i = 0; i < s.nitems; i++)
-			if (s.items[i].type == SCAN_BLOCK && !s.items[i].broken && s.items[i].text[strlen(s.items[i].text) - 1] != '}')
+			if (s.items[i].type == SCAN_BLOCK && !s.items[i].broken &&
+			    s.items[i].text[strlen(s.items[i].text) - 1] != '}')
 				told = false;
 		if (n > strlen("/* c */ defaults {") && n < strcspn(source, "}") && problems.n == 0)
 			told = false;

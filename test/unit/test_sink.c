@@ -28,7 +28,9 @@ put(struct sink *k, const char *line)
 {
 	struct log_sink *base = sink_for_log(k);
 
-	base->put(base, &(struct log_record){ .level = LOG_LEVEL_INFO, .event = "event", .line = line, .len = strlen(line) });
+	base->put(base,
+		  &(struct log_record){
+			  .level = LOG_LEVEL_INFO, .event = "event", .line = line, .len = strlen(line) });
 }
 
 static char *
@@ -46,15 +48,17 @@ contents(const char *path)
 static void
 targets(void)
 {
-	static const char *const bad[] = { "", "Stderr", "stdout", "file", "file:", "file:relative", "file:/", "syslog:x",
-					   "/var/log/x", "journald", NULL };
+	static const char *const bad[] = { "",           "Stderr",        "stdout", "file",
+					   "file:",      "file:relative", "file:/", "syslog:x",
+					   "/var/log/x", "journald",      NULL };
 	struct error err;
 
 	ok(sink_check_target("stderr", &err) == 0 && sink_check_target("syslog", &err) == 0 &&
 		   sink_check_target("journal", &err) == 0 && sink_check_target("file:/x", &err) == 0,
 	   "there are four kinds of targets");
 	for (const char *const *s = bad; *s; s++)
-		ok(sink_check_target(*s, &err) == -1 && sink_open(*s, &err) == NULL, "\"%s\" is none: %s", *s, err.text);
+		ok(sink_check_target(*s, &err) == -1 && sink_open(*s, &err) == NULL, "\"%s\" is none: %s", *s,
+		   err.text);
 	sink_free(NULL);
 	ok(true, "no sink can be freed");
 }
@@ -104,17 +108,20 @@ files(void)
 	sink_flush(k);
 	rename(deep, old);
 	rmdir(sub);
-	ok(sink_reopen(k, &err) == -1 && strstr(err.text, "open log file"), "a folder that is gone: %s", err.text);
+	ok(sink_reopen(k, &err) == -1 && strstr(err.text, "open log file"), "a folder that is gone: %s",
+	   err.text);
 	put(k, "two");
 	sink_free(k);
 	s = contents(old);
 	is(s, "one\ntwo\n", "the old file stays in use");
 	free(s);
-	ok(sink_open(deep_target, &err) == NULL && err.errnum == ENOENT, "a file that cannot be opened: %s", err.text);
+	ok(sink_open(deep_target, &err) == NULL && err.errnum == ENOENT, "a file that cannot be opened: %s",
+	   err.text);
 
 	unlink(path);
 	mkfifo(path, 0600);
-	ok(sink_open(target, &err) == NULL && err.errnum == ENXIO, "a pipe without a reader is not waited for: %s", err.text);
+	ok(sink_open(target, &err) == NULL && err.errnum == ENXIO,
+	   "a pipe without a reader is not waited for: %s", err.text);
 	unlink(path);
 	unlink(old);
 	free(path);
@@ -234,7 +241,8 @@ unread(int other)
 		read_all(other);
 	read_all(other);
 	dropped = (int)sink_for_log(k)->dropped;
-	tell(is_complete(got.s, LINES - dropped), "when somebody reads again, every line is there or was counted");
+	tell(is_complete(got.s, LINES - dropped),
+	     "when somebody reads again, every line is there or was counted");
 	tell(dropped > 0 && dropped < LINES / 2 + LINES / 4, "about a mebibyte is kept");
 	tell(!sink_flush(k), "then nothing is left to write");
 	tell(!(fcntl(2, F_GETFL) & O_NONBLOCK), "the descriptor, which others may share, is as it was");
@@ -418,10 +426,12 @@ syslog_target(void)
 	log_event(log, LOG_LEVEL_INFO, "after", NULL, NULL);
 	s = strstr(next(fd), "lines=");
 	dropped = s ? atoi(s + 6) : 0;
-	ok(told > 0 && told + dropped == 5000, "one that does not read blocks nothing: %d told, %d counted", told, dropped);
+	ok(told > 0 && told + dropped == 5000, "one that does not read blocks nothing: %d told, %d counted",
+	   told, dropped);
 	ok(strstr(next(fd), ": after"), "and gets the next line");
 	alarm(0);
-	ok(!sink_flush(k) && sink_reopen(k, &err) == 0, "there is nothing to write later; it can be opened anew");
+	ok(!sink_flush(k) && sink_reopen(k, &err) == 0,
+	   "there is nothing to write later; it can be opened anew");
 	log_event(log, LOG_LEVEL_INFO, "anew", NULL, NULL);
 	ok(strstr(next(fd), ": anew"), "and goes on");
 	log_free(log);
@@ -460,16 +470,19 @@ journal_target(void)
 	fd = receiver(path);
 	log_event(log, LOG_LEVEL_INFO, "x", NULL, NULL);
 	s = next(fd);
-	ok(has_line(s, "EVINET_EVENT=log_dropped") && has_line(s, "EVINET_LINES=1"), "the journal is told how many lines were lost");
+	ok(has_line(s, "EVINET_EVENT=log_dropped") && has_line(s, "EVINET_LINES=1"),
+	   "the journal is told how many lines were lost");
 	next(fd);
 	log_event(log, LOG_LEVEL_WARNING, "end", "echo",
-		  LOG_FIELDS(LOG_I("session", 5), LOG_S("how", "exit"), LOG_S("gone", NULL), LOG_S("evil", "x\nPRIORITY=0"),
-			     LOG_S("error", "a=b")));
+		  LOG_FIELDS(LOG_I("session", 5), LOG_S("how", "exit"), LOG_S("gone", NULL),
+			     LOG_S("evil", "x\nPRIORITY=0"), LOG_S("error", "a=b")));
 	s = next(fd);
 	ok(has_line(s, "PRIORITY=4"), "and gets the priority of an event");
 	ok(has_line(s, "SYSLOG_IDENTIFIER=evinetd"), "the name");
-	ok(has_line(s, "EVINET_EVENT=end") && has_line(s, "EVINET_SERVICE=echo"), "the event and the service");
-	ok(has_line(s, "EVINET_SESSION=5") && has_line(s, "EVINET_HOW=exit") && has_line(s, "EVINET_ERROR=a=b"),
+	ok(has_line(s, "EVINET_EVENT=end") && has_line(s, "EVINET_SERVICE=echo"),
+	   "the event and the service");
+	ok(has_line(s, "EVINET_SESSION=5") && has_line(s, "EVINET_HOW=exit") &&
+		   has_line(s, "EVINET_ERROR=a=b"),
 	   "each key as a field");
 	ok(!strstr(s, "EVINET_GONE"), "but absent ones");
 	ok(!has_line(s, "PRIORITY=0") && !strstr(s, "EVINET_EVIL"), "and none that would forge another");

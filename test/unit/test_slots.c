@@ -125,8 +125,8 @@ at_random(int max, int per_source, unsigned nsources, int steps)
 		}
 		most = n > most ? n : most;
 	}
-	ok(wrong == 0, "max %d, %d a source, %u sources: %d steps agree with a plain count (at most %d)", max, per_source,
-	   nsources, steps, most);
+	ok(wrong == 0, "max %d, %d a source, %u sources: %d steps agree with a plain count (at most %d)", max,
+	   per_source, nsources, steps, most);
 	while (n > 0) {
 		struct source src = numbered(taken[--n]);
 

@@ -41,7 +41,8 @@ which_apply(void)
 	sockopts_init(&o);
 	applies(&o, AF_INET, SOCK_STREAM, "SO_REUSEADDR", "an IPv4 stream gets SO_REUSEADDR");
 	applies(&o, AF_INET6, SOCK_STREAM, "SO_REUSEADDR IPV6_V6ONLY", "an IPv6 one IPV6_V6ONLY as well");
-	applies(&o, AF_INET, SOCK_DGRAM, "", "datagram sockets would share a port with SO_REUSEADDR: they do not get it");
+	applies(&o, AF_INET, SOCK_DGRAM, "",
+		"datagram sockets would share a port with SO_REUSEADDR: they do not get it");
 	applies(&o, AF_INET6, SOCK_DGRAM, "IPV6_V6ONLY", "but IPV6_V6ONLY");
 	applies(&o, AF_UNIX, SOCK_STREAM, "", "unix sockets get neither");
 	o.reuseaddr = SOCKOPT_UNSET;
@@ -90,9 +91,17 @@ what_is_set(int family, int socktype)
 	static const struct {
 		const char *name;
 		int value;
-	} values[] = { { "reuseaddr", 1 },	 { "reuseport", 1 },	      { "v6only", 1 },	     { "freebind", 1 },
-		       { "keepalive", 1 },	 { "keepalive_idle", 77 },    { "keepalive_interval", 33 },
-		       { "keepalive_count", 4 }, { "nodelay", 1 },	      { "tos", 16 },	     { "priority", 3 },
+	} values[] = { { "reuseaddr", 1 },
+		       { "reuseport", 1 },
+		       { "v6only", 1 },
+		       { "freebind", 1 },
+		       { "keepalive", 1 },
+		       { "keepalive_idle", 77 },
+		       { "keepalive_interval", 33 },
+		       { "keepalive_count", 4 },
+		       { "nodelay", 1 },
+		       { "tos", 16 },
+		       { "priority", 3 },
 		       { "pktinfo", 1 } };
 	int fd = socket(family, socktype, 0);
 	struct addr a = addr_of(family, socktype);
@@ -109,9 +118,11 @@ what_is_set(int family, int socktype)
 			if (!sockopt_applies(r, &o, &a))
 				continue;
 			snprintf(expected, sizeof(expected), "%d", values[i].value);
-			ok(sockopt_set(r, &o, fd, value) == 0 && get(fd, r->level, r->optname) == values[i].value &&
+			ok(sockopt_set(r, &o, fd, value) == 0 &&
+				   get(fd, r->level, r->optname) == values[i].value &&
 				   strcmp(value, expected) == 0,
-			   "%s %s: %s is %s", addr_family_name(family), addr_socktype_name(socktype), r->label, value);
+			   "%s %s: %s is %s", addr_family_name(family), addr_socktype_name(socktype),
+			   r->label, value);
 		}
 	}
 	close(fd);
@@ -144,7 +155,8 @@ strings_and_refusals(void)
 	is(value, "reno", "the value is told as text");
 	o.congestion = "no-such-thing";
 	errno = 0;
-	ok(sockopt_set(row("congestion"), &o, fd, value) == -1 && errno == ENOENT, "one that there is not is refused");
+	ok(sockopt_set(row("congestion"), &o, fd, value) == -1 && errno == ENOENT,
+	   "one that there is not is refused");
 	is(value, "no-such-thing", "and told all the same");
 	is(row("congestion")->label, "IPPROTO_TCP, TCP_CONGESTION", "the label reads as in the call");
 	memset(long_name, 'x', sizeof(long_name) - 1);
@@ -154,7 +166,8 @@ strings_and_refusals(void)
 	is_int((long long)strlen(value), 63, "a value that is too long for the message is cut");
 	o.keepalive_count = 1000;
 	errno = 0;
-	ok(sockopt_set(row("keepalive_count"), &o, fd, value) == -1 && errno == EINVAL, "what the kernel refuses is refused");
+	ok(sockopt_set(row("keepalive_count"), &o, fd, value) == -1 && errno == EINVAL,
+	   "what the kernel refuses is refused");
 	is(value, "1000", "with its value");
 	close(fd);
 }

@@ -41,8 +41,8 @@ tell_status(const char *key)
 static int
 probe(char **argv)
 {
-	static const char *const keys[] = { "SigBlk", "SigIgn", "SigCgt", "CapInh", "CapPrm", "CapEff",
-					    "CapBnd", "CapAmb", "NoNewPrivs", "Groups" };
+	static const char *const keys[] = { "SigBlk", "SigIgn", "SigCgt", "CapInh",     "CapPrm",
+					    "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Groups" };
 	struct rlimit files, core;
 	struct stat st;
 	char cwd[PATH_MAX], oom[32] = "";
@@ -61,10 +61,11 @@ probe(char **argv)
 		close(fd);
 	}
 	printf("pid %d pgid %d sid %d\n", (int)getpid(), (int)getpgrp(), (int)getsid(0));
-	printf("uid %d euid %d gid %d egid %d\n", (int)getuid(), (int)geteuid(), (int)getgid(), (int)getegid());
+	printf("uid %d euid %d gid %d egid %d\n", (int)getuid(), (int)geteuid(), (int)getgid(),
+	       (int)getegid());
 	printf("umask %o nice %d oom %s\n", (unsigned)umask(0), getpriority(PRIO_PROCESS, 0), oom);
-	printf("files %llu %llu core %llu\n", (unsigned long long)files.rlim_cur, (unsigned long long)files.rlim_max,
-	       (unsigned long long)core.rlim_cur);
+	printf("files %llu %llu core %llu\n", (unsigned long long)files.rlim_cur,
+	       (unsigned long long)files.rlim_max, (unsigned long long)core.rlim_cur);
 	printf("cwd %s\n", getcwd(cwd, sizeof(cwd)) ? cwd : "?");
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		tell_status(keys[i]);
@@ -79,8 +80,7 @@ probe(char **argv)
 
 static FILE *up;
 
-static bool
-tell(bool good, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static bool tell(bool good, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static bool
 tell(bool good, const char *fmt, ...)
@@ -150,8 +150,7 @@ read_file(int fd)
 	return t.s;
 }
 
-static bool
-says(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static bool says(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Whether a line is just this. */
 static bool
@@ -227,9 +226,11 @@ world(void)
 
 	(void)mask;
 	run_probe(&plan, &pid);
-	tell(says("pid %d pgid %d sid %d", (int)pid, (int)pid, (int)getsid(0)), "it has a process group of its own");
+	tell(says("pid %d pgid %d sid %d", (int)pid, (int)pid, (int)getsid(0)),
+	     "it has a process group of its own");
 	tell(says("arg %s", self), "its arguments");
-	tell(says("env EVINET_SPAWN_PROBE=1") && !strstr(said, "env PATH"), "and its environment, and no other");
+	tell(says("env EVINET_SPAWN_PROBE=1") && !strstr(said, "env PATH"),
+	     "and its environment, and no other");
 	tell(strstr(said, "umask 22 ") != NULL, "the umask stays what it was");
 
 	plan.session = true;
@@ -254,8 +255,8 @@ world(void)
 
 	plan = plain_plan();
 	run_probe(&plan, &pid);
-	tell(says("umask 22 nice %d oom 0", getpriority(PRIO_PROCESS, 0)) && !says("cwd /proc") && says("NoNewPrivs:\t0") &&
-		     !strstr(said, "files 99"),
+	tell(says("umask 22 nice %d oom 0", getpriority(PRIO_PROCESS, 0)) && !says("cwd /proc") &&
+		     says("NoNewPrivs:\t0") && !strstr(said, "files 99"),
 	     "nothing of that happened to whoever started it");
 }
 
@@ -285,8 +286,8 @@ signals(void)
 {
 	struct spawn_plan plan = plain_plan();
 	struct sigaction sa = { .sa_handler = noop };
-	const unsigned long long asked = 1ULL << (SIGHUP - 1) | 1ULL << (SIGTERM - 1) | 1ULL << (SIGUSR1 - 1) |
-					 1ULL << (SIGPIPE - 1);
+	const unsigned long long asked =
+		1ULL << (SIGHUP - 1) | 1ULL << (SIGTERM - 1) | 1ULL << (SIGUSR1 - 1) | 1ULL << (SIGPIPE - 1);
 	unsigned long long caught = 0;
 	pid_t pid;
 
@@ -297,7 +298,8 @@ signals(void)
 	tell(says("SigIgn:\t0000000000000000"), "no signal is ignored");
 	tell(says("SigBlk:\t0000000000000000"), "none is blocked");
 	/* A sanitizer has handlers of its own for SIGSEGV and its like. */
-	tell(sscanf(strstr(said, "SigCgt:"), "SigCgt: %llx", &caught) == 1 && !(caught & asked), "none has a handler");
+	tell(sscanf(strstr(said, "SigCgt:"), "SigCgt: %llx", &caught) == 1 && !(caught & asked),
+	     "none has a handler");
 	raise(SIGUSR1);
 	tell(true, "and the handlers are still there for whoever started it");
 }
@@ -325,7 +327,8 @@ own_pid(void)
 	struct spawn_plan plan = plain_plan();
 	struct spawn_failure f;
 	int out = high_file(), status;
-	pid_t pid = spawn(&plan, &(struct spawn_fds){ out, out, 2, -1 }, envp, pid_env + strlen("LISTEN_PID="), &f);
+	pid_t pid = spawn(&plan, &(struct spawn_fds){ out, out, 2, -1 }, envp,
+			  pid_env + strlen("LISTEN_PID="), &f);
 
 	waitpid(pid, &status, 0);
 	said = read_file(out);
@@ -370,7 +373,8 @@ descriptors(const int at[4])
 	good = pid > 0 && status == 0 && strncmp(said, expected.s, expected.len) == 0 &&
 	       strncmp(said + expected.len, "fd", 2) != 0;
 	if (!good)
-		fprintf(up, "-%s: from %d %d %d %d, step %s\n", spawn_method(), at[0], at[1], at[2], at[3], f.step ? f.step : "none");
+		fprintf(up, "-%s: from %d %d %d %d, step %s\n", spawn_method(), at[0], at[1], at[2], at[3],
+			f.step ? f.step : "none");
 	free(said);
 	said = NULL;
 	text_clear(&expected);
@@ -391,9 +395,11 @@ static void
 all_placements(void)
 {
 	static const int others[][4] = {
-		{ 10, 11, 12, 13 }, { 10, 11, 12, -1 }, { 10, 10, 10, -1 }, { 0, 0, 0, -1 },  { 1, 1, 2, -1 },	 { 2, 0, 1, -1 },
-		{ 1, 0, 2, -1 },    { 3, 3, 3, 3 },	{ 3, 3, 2, -1 },    { 10, 10, 2, 3 }, { 3, 10, 10, 2 },	 { 4, 5, 6, 7 },
-		{ 2, 2, 2, 2 },	    { 0, 3, 2, -1 },	{ 10, 11, 12, 0 },  { 12, 3, 1, 10 }, { 1, 12, 3, -1 },
+		{ 10, 11, 12, 13 }, { 10, 11, 12, -1 }, { 10, 10, 10, -1 }, { 0, 0, 0, -1 },
+		{ 1, 1, 2, -1 },    { 2, 0, 1, -1 },    { 1, 0, 2, -1 },    { 3, 3, 3, 3 },
+		{ 3, 3, 2, -1 },    { 10, 10, 2, 3 },   { 3, 10, 10, 2 },   { 4, 5, 6, 7 },
+		{ 2, 2, 2, 2 },     { 0, 3, 2, -1 },    { 10, 11, 12, 0 },  { 12, 3, 1, 10 },
+		{ 1, 12, 3, -1 },
 	};
 	int p[4];
 
@@ -401,7 +407,8 @@ all_placements(void)
 		for (p[1] = 0; p[1] < 4; p[1]++)
 			for (p[2] = 0; p[2] < 4; p[2]++)
 				for (p[3] = 0; p[3] < 4; p[3]++)
-					if (p[0] != p[1] && p[0] != p[2] && p[0] != p[3] && p[1] != p[2] && p[1] != p[3] && p[2] != p[3]) {
+					if (p[0] != p[1] && p[0] != p[2] && p[0] != p[3] && p[1] != p[2] &&
+					    p[1] != p[3] && p[2] != p[3]) {
 						places = p;
 						in_child(one_placement);
 					}
@@ -423,8 +430,8 @@ fails_with(const struct spawn_plan *plan, const struct spawn_fds *fds, const cha
 
 	if (pid > 0)
 		waitpid(pid, &status, 0);
-	tell(pid == -1 && strcmp(f.step, step) == 0 && (!errnum || f.errnum == errnum), "a refused %s is reported as %s: %s", step,
-	     f.step, strerror(f.errnum));
+	tell(pid == -1 && strcmp(f.step, step) == 0 && (!errnum || f.errnum == errnum),
+	     "a refused %s is reported as %s: %s", step, f.step, strerror(f.errnum));
 	if (f.pid <= 0) {
 		tell(strcmp(step, "fork") == 0 || strcmp(step, "pipe") == 0, "there is a child to wait for");
 		return;
@@ -496,7 +503,8 @@ become_somebody(void)
 {
 	if (geteuid() != 0)
 		return true;
-	if (setgroups(0, NULL) < 0 || setresgid(54321, 54321, 54321) < 0 || setresuid(54321, 54321, 54321) < 0)
+	if (setgroups(0, NULL) < 0 || setresgid(54321, 54321, 54321) < 0 ||
+	    setresuid(54321, 54321, 54321) < 0)
 		return false;
 	prctl(PR_SET_DUMPABLE, 1);
 	return true;
@@ -560,7 +568,8 @@ failing_users(void)
 		tell(true, "a refused setresuid # SKIP only root can lose the right");
 		return;
 	}
-	plan.creds = (struct creds){ .set = true, .uid = 54321, .gid = 54321, .groups = groups, .ngroups = 2 };
+	plan.creds =
+		(struct creds){ .set = true, .uid = 54321, .gid = 54321, .groups = groups, .ngroups = 2 };
 	fails_with(&plan, &standard, "setgroups", EINVAL);
 	plan.creds.ngroups = 1;
 	drop_capability(CAP_SETUID);
@@ -637,27 +646,32 @@ identity(void)
 		tell(true, "another user # SKIP only root can become one");
 		return;
 	}
-	plan.creds = (struct creds){ .set = true, .uid = 54321, .gid = 54322, .groups = groups, .ngroups = 2 };
+	plan.creds =
+		(struct creds){ .set = true, .uid = 54321, .gid = 54322, .groups = groups, .ngroups = 2 };
 	run_probe(&plan, &pid);
 	tell(says("uid 54321 euid 54321 gid 54322 egid 54322"), "user and group are changed");
 	tell(says("Groups:\t7 54000 "), "the groups are exactly those");
-	tell(says("CapEff:\t0000000000000000") && says("CapPrm:\t0000000000000000"), "nothing is left of root's rights");
+	tell(says("CapEff:\t0000000000000000") && says("CapPrm:\t0000000000000000"),
+	     "nothing is left of root's rights");
 	tell(getuid() == 0 && geteuid() == 0 && getgid() == 0, "whoever started it stays root");
 
 	plan.set_caps = true;
 	plan.caps = 1ULL << CAP_NET_RAW | 1ULL << CAP_CHOWN;
 	run_probe(&plan, &pid);
 	tell(says("uid 54321 euid 54321 gid 54322 egid 54322") && says("CapEff:\t0000000000002001") &&
-		     says("CapPrm:\t0000000000002001") && says("CapInh:\t0000000000002001") && says("CapAmb:\t0000000000002001"),
+		     says("CapPrm:\t0000000000002001") && says("CapInh:\t0000000000002001") &&
+		     says("CapAmb:\t0000000000002001"),
 	     "capabilities are exactly those, whatever the user");
 	tell(says("CapBnd:\t0000000000002001"), "and there is no way to another");
 	plan.caps = 0;
 	run_probe(&plan, &pid);
-	tell(says("CapEff:\t0000000000000000") && says("CapBnd:\t0000000000000000"), "none can be asked for as well");
+	tell(says("CapEff:\t0000000000000000") && says("CapBnd:\t0000000000000000"),
+	     "none can be asked for as well");
 	plan = plain_plan();
 	plan.set_caps = true;
 	run_probe(&plan, &pid);
-	tell(says("uid 0 euid 0 gid 0 egid 0") && says("CapEff:\t0000000000000000") && says("CapBnd:\t0000000000000000"),
+	tell(says("uid 0 euid 0 gid 0 egid 0") && says("CapEff:\t0000000000000000") &&
+		     says("CapBnd:\t0000000000000000"),
 	     "even for root");
 	plan = plain_plan();
 	plan.root = "/";

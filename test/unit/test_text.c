@@ -97,8 +97,8 @@ quoting(void)
 static void
 nearest(void)
 {
-	static const char *const words[] = { "listen", "instances", "per_source", "rate", "rate_burst",
-					     "user", "umask", NULL };
+	static const char *const words[] = { "listen",     "instances", "per_source", "rate",
+					     "rate_burst", "user",      "umask",      NULL };
 	static const char *const none[] = { NULL };
 	char long_word[300];
 
@@ -119,8 +119,22 @@ nearest(void)
 static void
 integers(void)
 {
-	static const char *const bad[] = { "", " 1", "1 ", "+1", "0x10", "1e3", "ten", "-", "--1", "1.0", "1,000",
-					   "99999999999999999999", "-99999999999999999999", "101", "-11", NULL };
+	static const char *const bad[] = { "",
+					   " 1",
+					   "1 ",
+					   "+1",
+					   "0x10",
+					   "1e3",
+					   "ten",
+					   "-",
+					   "--1",
+					   "1.0",
+					   "1,000",
+					   "99999999999999999999",
+					   "-99999999999999999999",
+					   "101",
+					   "-11",
+					   NULL };
 	struct error err;
 	int64_t v = 7;
 
@@ -131,7 +145,8 @@ integers(void)
 	ok(parse_int("007", -10, 100, &v, &err) == 0 && v == 7, "leading zeros do not make it octal");
 	for (const char *const *s = bad; *s; s++) {
 		v = 7;
-		ok(parse_int(*s, -10, 100, &v, &err) == -1 && v == 7, "\"%s\" is no whole number from -10 to 100", *s);
+		ok(parse_int(*s, -10, 100, &v, &err) == -1 && v == 7,
+		   "\"%s\" is no whole number from -10 to 100", *s);
 	}
 	is(err.text, "expected a whole number from -10 to 100", "the error says what was expected");
 	ok(parse_int("x", 0, 1, &v, NULL) == -1, "nobody has to listen to the error");
@@ -161,7 +176,8 @@ booleans(void)
 static void
 octals(void)
 {
-	static const char *const bad[] = { "", "8", "0x1", "-1", "+1", "1000", "7777777777777777777777", " 7", NULL };
+	static const char *const bad[] = { "",   "8", "0x1", "-1", "+1", "1000", "7777777777777777777777",
+					   " 7", NULL };
 	struct error err;
 	int64_t v;
 
@@ -179,11 +195,21 @@ durations(void)
 	static const struct {
 		const char *text;
 		int64_t ms;
-	} good[] = { { "0", 0 },	  { "2", 2000 },     { "500ms", 500 },	 { "2s", 2000 },
-		     { "5m", 300000 },	  { "1h", 3600000 }, { "1d", 86400000 }, { "1500ms", 1500 },
-		     { "90s", 90000 } };
-	static const char *const bad[] = { "", "s", "-1s", "1 s", "1S", "1hour", "1.5s", "2s ", "1m30s",
-					   "9223372036854775807d", "99999999999999999999s", NULL };
+	} good[] = { { "0", 0 },         { "2", 2000 },      { "500ms", 500 },
+		     { "2s", 2000 },     { "5m", 300000 },   { "1h", 3600000 },
+		     { "1d", 86400000 }, { "1500ms", 1500 }, { "90s", 90000 } };
+	static const char *const bad[] = { "",
+					   "s",
+					   "-1s",
+					   "1 s",
+					   "1S",
+					   "1hour",
+					   "1.5s",
+					   "2s ",
+					   "1m30s",
+					   "9223372036854775807d",
+					   "99999999999999999999s",
+					   NULL };
 	struct error err;
 	int64_t v;
 
@@ -201,9 +227,11 @@ sizes(void)
 	static const struct {
 		const char *text;
 		int64_t bytes;
-	} good[] = { { "0", 0 },	  { "10", 10 },	       { "64K", 65536 },     { "64k", 65536 },
+	} good[] = { { "0", 0 },          { "10", 10 },        { "64K", 65536 },     { "64k", 65536 },
 		     { "10M", 10485760 }, { "10m", 10485760 }, { "1G", 1073741824 }, { "1000", 1000 } };
-	static const char *const bad[] = { "", "K", "-1K", "1 K", "1KB", "1T", "0x10", "9223372036854775807G", NULL };
+	static const char *const bad[] = { "",    "K",  "-1K",  "1 K",
+					   "1KB", "1T", "0x10", "9223372036854775807G",
+					   NULL };
 	struct error err;
 	int64_t v;
 
@@ -220,21 +248,26 @@ rates(void)
 	static const struct {
 		const char *text;
 		int64_t count, ms;
-	} good[] = { { "50/1s", 50, 1000 }, { "50/s", 50, 1000 },	  { "600/m", 600, 60000 },
-		     { "1/500ms", 1, 500 }, { "5/ms", 5, 1 },		  { "3/10", 3, 10000 },
+	} good[] = { { "50/1s", 50, 1000 },   { "50/s", 50, 1000 },
+		     { "600/m", 600, 60000 }, { "1/500ms", 1, 500 },
+		     { "5/ms", 5, 1 },        { "3/10", 3, 10000 },
 		     { "1/1d", 1, 86400000 }, { "1000000000/1s", 1000000000, 1000 } };
-	static const char *const bad[] = { "", "50", "50/", "/1s", "0/1s", "-1/1s", "50/0s", "50/0", "50/x", "50/1x",
-					   "50 / 1s", "50/1s ", "1.5/s", "50/seconds", "50/s/s", "1000000001/1s",
+	static const char *const bad[] = { "",        "50",         "50/",     "/1s",
+					   "0/1s",    "-1/1s",      "50/0s",   "50/0",
+					   "50/x",    "50/1x",      "50 / 1s", "50/1s ",
+					   "1.5/s",   "50/seconds", "50/s/s",  "1000000001/1s",
 					   "50/366d", NULL };
 	struct rate_spec r;
 	struct error err;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		ok(parse_rate(good[i].text, &r, &err) == 0 && r.count == good[i].count && r.interval_ms == good[i].ms,
+		ok(parse_rate(good[i].text, &r, &err) == 0 && r.count == good[i].count &&
+			   r.interval_ms == good[i].ms,
 		   "%s is %" PRId64 " in %" PRId64 " ms", good[i].text, good[i].count, good[i].ms);
 	for (const char *const *s = bad; *s; s++) {
 		r = (struct rate_spec){ 7, 7 };
-		ok(parse_rate(*s, &r, &err) == -1 && r.count == 7 && r.interval_ms == 7, "\"%s\" is no rate", *s);
+		ok(parse_rate(*s, &r, &err) == -1 && r.count == 7 && r.interval_ms == 7, "\"%s\" is no rate",
+		   *s);
 	}
 }
 
