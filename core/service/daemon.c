@@ -565,6 +565,22 @@ warn_untaken_sockets(struct daemon *d)
 	}
 }
 
+/* Time as it is, not as it was when this turn of the loop began: starting many programs takes so long
+ * that timeouts would come early. */
+static struct event_base *
+new_base(void)
+{
+	struct event_config *c = event_config_new();
+	struct event_base *base;
+
+	if (!c)
+		return NULL;
+	event_config_set_flag(c, EVENT_BASE_FLAG_NO_CACHE_TIME);
+	base = event_base_new_with_config(c);
+	event_config_free(c);
+	return base;
+}
+
 static int
 boot(struct daemon *d, const struct handler *const *handlers)
 {
@@ -573,7 +589,7 @@ boot(struct daemon *d, const struct handler *const *handlers)
 	d->config = config_load(d->options.config);
 	if (d->options.background && go_background(d) < 0)
 		return EX_OSERR;
-	d->base = event_base_new();
+	d->base = new_base();
 	if (!d->base) {
 		fprintf(stderr, "evinetd: no event loop can be had\n");
 		return EX_OSERR;

@@ -1,335 +1,596 @@
+# The services that need no program: what RFC 862 to 864, 867 and 868 say, on streams and datagrams,
+# and that they cannot be turned against their own machine.
+
 load helper
 
-# Runs a Python client where the daemon is: `client [ARG...]` with the program on standard input. It
-# has udp(family, source, port), a socket that gives up waiting after a while.
-client() {
-	{
-		cat <<'END'
-import socket, struct, sys, time
-def udp(family=socket.AF_INET, source="", port=0):
-    s = socket.socket(family, socket.SOCK_DGRAM)
-    s.bind((source, port))
-    s.settimeout(20)
+# What the clients written in Python share.
+setup_file() {
+	cat >"$BATS_FILE_TMPDIR/clients.py" <<'END'
+import os, re, select, socket, time
+
+PATIENCE = float(os.environ.get("PATIENCE", 20))
+
+def port(address):
+    return int(address.rsplit(":", 1)[1])
+
+def host_of(address):
+    return address.split(":", 1)[1].rsplit(":", 1)[0].strip("[]")
+
+def stream(address):
+    return socket.create_connection((host_of(address), port(address)), PATIENCE)
+
+def datagram(address, host=None, source=None):
+    """Connected: it hears only the address that it talks to."""
+    host = host or host_of(address)
+    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(PATIENCE)
+    if source:
+        s.bind((source, 0))
+    s.connect((host, port(address)))
     return s
-def nothing(s):
-    s.setblocking(False)
-    try:
-        sys.exit("an answer came: %r" % (s.recvfrom(100),))
-    except BlockingIOError:
-        s.settimeout(20)
+
+def everything(s):
+    got = b""
+    while True:
+        part = s.recv(65536)
+        if not part:
+            return got
+        got += part
+
+def ask(s, text=b"hello"):
+    s.send(text)
+    return s.recv(65536)
+
+def silent(s):
+    """Nothing has come. What would have come was sent before something that has been heard."""
+    return not select.select([s], [], [], 0)[0]
+
+def is_chargen(text):
+    """Lines of 72 printing characters, each beginning with the second one of the line before."""
+    lines = text.split(b"\r\n")
+    ring = bytes(range(32, 127)) * 2
+    for before, line in zip([None] + lines, lines[:-1]):
+        if len(line) != 72 or line not in ring:
+            return False
+        if before is not None and before[1:] != line[:-1]:
+            return False
+    # The last one may be cut short.
+    return len(lines) > 1 and lines[-1].rstrip(b"\r") in ring
+
+def is_now(then, before):
+    return int(before) <= then <= int(time.time())
+
+def is_daytime(text, before):
+    # One line of printing characters.
+    if not re.fullmatch(rb"[ -~]+\r\n", text):
+        return False
+    return is_now(time.mktime(time.strptime(text.decode().strip())), before)
+
+def is_time(text, before):
+    # Seconds since 1900, in 32 bits.
+    return len(text) == 4 and is_now(int.from_bytes(text, "big") - 2208988800, before)
+
+def rss(pid):
+    """In KiB."""
+    return int(re.search(r"VmRSS:\s*(\d+)", open("/proc/%s/status" % pid).read()).group(1))
+
+def room(kib):
+    """Sanitizers keep what was freed for a while."""
+    return 400000 if os.environ.get("SANITIZED") else kib
+
+def busy(pid):
+    """Processor time so far, in ticks."""
+    f = open("/proc/%s/stat" % pid).read().rsplit(")", 1)[1].split()
+    return int(f[11]) + int(f[12])
+
+def wait_for_log(text, n=1):
+    end = time.monotonic() + PATIENCE
+    while open("log").read().count(text) < n:
+        assert time.monotonic() < end, "the log never said %d times: %s" % (n, text)
+        time.sleep(0.02)
 END
-		cat
-	} >client.py
-	if [ "${#NAMESPACE[@]}" -gt 0 ]; then
-		nsenter -t "$DAEMON" -n python3 client.py "$@"
-	else
-		python3 client.py "$@"
-	fi
 }
 
-# A network of the daemon's own, where ports may be chosen and addresses added.
+# python_clients [COMMAND...] <<END     standard input is the script, run by the command (nsenter); ECHO,
+# ECHO_2 ... are the addresses of the service "echo"
+python_clients() {
+	local name address
+	local -A seen=()
+	local variables=()
+	while IFS=$'\t' read -r name address; do
+		seen[$name]=$((${seen[$name]:-0} + 1))
+		[ "${seen[$name]}" = 1 ] || name=${name}_${seen[$name]}
+		variables+=("${name^^}=$address")
+	done <"$ADDRS"
+	{
+		echo 'from clients import *'
+		echo 'globals().update({k: v for k, v in os.environ.items() if v.startswith(("tcp:", "udp:", "unix"))})'
+		echo 'DAEMON = int(os.environ["DAEMON"])'
+		cat
+	} >script.py
+	"$@" env "${variables[@]}" DAEMON="$DAEMON" PATIENCE="$PATIENCE" PYTHONDONTWRITEBYTECODE=1 \
+		PYTHONPATH="$BATS_FILE_TMPDIR" python3 script.py
+}
+
+# All five, on these addresses; in a path, % is the name of the service.
+all_five() {
+	local name list
+	list=$(printf '"%s", ' "$@")
+	for name in echo discard chargen daytime time; do
+		echo "service \"$name\" { listen = { ${list%, } } handler = \"$name\" }" | sed "s/%/$name/"
+	done | configure
+}
+
+# A network of its own, where every port is free; "inside" runs a client there.
 own_network() {
 	need_root
 	need_namespace n
 	# shellcheck disable=SC2016
-	run_under "${NAMESPACE[@]}" sh -c 'ip link set lo up && ip addr add fd00::5/64 dev lo nodad && exec "$@"' sh
+	run_under "${NAMESPACE[@]}" sh -c 'ip link set lo up && exec "$@"' sh
 }
 
-all_five() {
-	configure <<END
-service "echo" { listen = { "$1:127.0.0.1:0", "unix${2-}:$PWD/echo" } handler = "echo" }
-service "discard" { listen = { "$1:127.0.0.1:0", "unix${2-}:$PWD/discard" } handler = "discard" }
-service "chargen" { listen = { "$1:127.0.0.1:0", "unix${2-}:$PWD/chargen" } handler = "chargen" }
-service "daytime" { listen = { "$1:127.0.0.1:0", "unix${2-}:$PWD/daytime" } handler = "daytime" }
-service "time" { listen = { "$1:127.0.0.1:0", "unix${2-}:$PWD/time" } handler = "time" }
-END
+inside() {
+	nsenter -t "$DAEMON" -n "$@"
 }
 
-@test "echo, daytime and time answer on a stream" {
-	all_five tcp
+# --- streams ---
+
+@test "on streams the five services say what their RFC says" {
+	need_ipv6
+	all_five tcp:127.0.0.1:0 'tcp:[::1]:0'
 	start_evinetd
-	local n
-	for n in 1 2; do
-		[ "$(ask "$(address_of echo $n)" 'hello world')" = 'hello world' ]
-		# One line, with the year that it is.
-		ask "$(address_of daytime $n)" >line
-		[ "$(wc -l <line)" = 1 ]
-		tr -d '\r\n' <line | grep -qw "$(date +%Y)"
-		[ "$(tail -c 2 line | od -An -tx1 | xargs)" = "0d 0a" ]
-		# Seconds since 1900, in four bytes.
-		ask "$(address_of time $n)" >four
-		[ "$(wc -c <four)" = 4 ]
-		local seconds now
-		seconds=$((16#$(od -An -tx1 four | tr -d ' ')))
-		now=$(($(date +%s) + 2208988800))
-		[ "$seconds" -le "$now" ] && [ "$seconds" -ge $((now - 10)) ]
+	python_clients <<'END'
+for echo, discard, chargen, daytime, clock in (
+        (ECHO, DISCARD, CHARGEN, DAYTIME, TIME), (ECHO_2, DISCARD_2, CHARGEN_2, DAYTIME_2, TIME_2)):
+    s = stream(echo)
+    assert ask(s, b"one") == b"one"
+    assert ask(s, b"two\0\r\n") == b"two\0\r\n"
+    s.sendall(b"three")
+    s.shutdown(socket.SHUT_WR)
+    assert everything(s) == b"three"
+
+    s = stream(discard)
+    s.sendall(b"x" * 1000000)
+    s.shutdown(socket.SHUT_WR)
+    assert everything(s) == b""
+
+    s = stream(chargen)
+    got = b""
+    while len(got) < 74 * 200:
+        got += s.recv(65536)
+    assert is_chargen(got), got[:200]
+    # What the client sends is thrown away.
+    s.sendall(b"stop")
+    s.close()
+
+    before = time.time()
+    assert is_daytime(everything(stream(daytime)), before)
+    assert is_time(everything(stream(clock)), before)
+END
+	wait_for_log ' end service=' 10
+	[ "$(log_lines ' start service=')" = 10 ]
+}
+
+@test "a client that speaks first to daytime or time still gets the answer and a clean end" {
+	all_five tcp:127.0.0.1:0
+	start_evinetd
+	python_clients <<'END'
+for address, length in (DAYTIME, 26), (TIME, 4):
+    for half_close in False, True:
+        for _ in range(10):
+            s = stream(address)
+            s.sendall(b"what time is it?\n" * 1000)
+            if half_close:
+                s.shutdown(socket.SHUT_WR)
+            # A reset would be an exception.
+            assert len(everything(s)) == length
+END
+	wait_for_log ' end service=' 40
+}
+
+@test "every stream has one start and one end" {
+	all_five tcp:127.0.0.1:0
+	start_evinetd --log-format json
+	local name
+	for name in echo discard daytime time; do
+		ask "$(address_of $name)" question >/dev/null
 	done
+	connect 5 "$(port_of chargen)"
+	head -c 1000 <&5 >/dev/null
+	disconnect 5
+	wait_for_log '"event":"end"' 5
+	for name in echo discard chargen daytime time; do
+		[ "$(event_count start ".service == \"$name\"")" = 1 ]
+		[ "$(event_count start ".service == \"$name\" and .local == \"127.0.0.1:$(port_of $name)\"")" = 1 ]
+		[ "$(event_count start ".service == \"$name\" and (.peer | startswith(\"127.0.0.1:\"))")" = 1 ]
+		[ "$(event_count end ".service == \"$name\" and .ms >= 0 and .ms < 10000")" = 1 ]
+		[ "$(events start ".service == \"$name\"" | jq -c '[.session, .peer]')" = "$(events end ".service == \"$name\"" | jq -c '[.session, .peer]')" ]
+	done
+	# The client ends it, or the service does; chargen is left with what nobody read.
+	[ "$(event_count end '(.service == "echo" or .service == "discard") and .how == "eof"')" = 2 ]
+	[ "$(event_count end '(.service == "daytime" or .service == "time") and .how == "exit"')" = 2 ]
+	[ "$(event_count end '.service == "chargen" and (.how == "eof" or .how == "error")')" = 1 ]
+	stop_evinetd
+	[ "$(event_count end)" = 5 ]
+	[ "$(events start | jq .session | sort -u | wc -l)" = 5 ]
 }
 
-@test "discard takes everything and says nothing" {
-	all_five tcp
-	start_evinetd
-	[ -z "$(head -c 3000000 /dev/zero | socat -t "$PATIENCE" - "TCP:127.0.0.1:$(port_of discard)")" ]
-	wait_for_log 'end service=discard'
-	grep -a 'end service=discard' "$LOG" | grep -q how=eof
-}
-
-@test "chargen writes rotating lines of 72 characters until the client goes" {
-	all_five tcp
-	start_evinetd
-	client "$(port_of chargen)" <<'END'
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20)
-data = b""
-while len(data) < 200 * 74:
-    data += s.recv(65536)
-lines = data.split(b"\r\n")[:200]
-ring = bytes(range(33, 127))
-start = ring.find(lines[0][:1])
-if start < 0:
-    ring = bytes(range(32, 127))
-    start = ring.find(lines[0][:1])
-for i, line in enumerate(lines):
-    assert len(line) == 72, line
-    want = bytes(ring[(start + i + j) % len(ring)] for j in range(72))
-    assert line == want, (i, line, want)
+@test "10 MB through echo come back byte for byte while they are sent, and after the half-close" {
+	configure <<END
+service "echo" { listen = { "tcp:127.0.0.1:0", "unix:$PWD/echo" } handler = "echo" }
 END
-	wait_for_log 'end service=chargen'
-}
-
-@test "echo gives back ten million bytes, and the rest after a half-close" {
-	all_five tcp
 	start_evinetd
 	head -c 10000000 /dev/urandom >sent
-	socat -t "$PATIENCE" - "TCP:127.0.0.1:$(port_of echo)" <sent >got
-	cmp sent got
-	socat -t "$PATIENCE" - UNIX-CONNECT:echo <sent >got
-	cmp sent got
-	wait_for_log 'end service=echo' 2
-	[ "$(grep -a 'end service=echo' "$LOG" | grep -c 'how=eof')" = 2 ]
+	socat -t "$PATIENCE" - "TCP:127.0.0.1:$(port_of echo)" <sent >back
+	cmp sent back
+	socat -t "$PATIENCE" - UNIX-CONNECT:echo <sent >back
+	cmp sent back
+	wait_for_log ' end service=echo' 2
 }
 
-@test "a client that does not read what echo and chargen send costs no memory" {
-	all_five tcp
+@test "an echo client that only sends has to wait, and gets all of it when it reads" {
+	configure <<'END'
+service "echo" { listen = "tcp:127.0.0.1:0" handler = "echo" }
+END
 	start_evinetd
-	# A sanitizer keeps what is freed for a while.
-	client "$(port_of echo)" "$(port_of chargen)" "$DAEMON" "${SANITIZED:+64}" <<'END'
-def resident():
-    with open("/proc/%s/statm" % sys.argv[3]) as f:
-        return int(f.read().split()[1]) * 4096
-before = resident()
-greedy = socket.create_connection(("127.0.0.1", int(sys.argv[2])), 20)
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20)
-chunk = bytes(65536)
+	python_clients <<'END'
+data = os.urandom(1 << 20) * 64
+s = stream(ECHO)
+before = rss(DAEMON)
+s.setblocking(False)
 sent = 0
-s.settimeout(0.5)
-try:
-    while sent < 256 << 20:
-        sent += s.send(chunk)
-    sys.exit("all of it was taken")
-except TimeoutError:
-    pass
-assert resident() - before < int(sys.argv[4] or 8) << 20, resident() - before
-# It is all still there.
-s.settimeout(20)
+while select.select([], [s], [], 0.5)[1]:
+    sent += s.send(data[sent:sent + 65536])
+    assert sent < len(data) - 65536, "it takes all and keeps it"
+assert rss(DAEMON) - before < room(4096), rss(DAEMON) - before
+s.settimeout(PATIENCE)
 s.shutdown(socket.SHUT_WR)
-got = 0
+assert everything(s) == data[:sent]
+END
+	wait_for_log ' end service=echo'
+}
+
+@test "chargen clients that do not read cost neither memory nor time" {
+	all_five tcp:127.0.0.1:0
+	start_evinetd
+	python_clients <<'END'
+import array, fcntl, termios
+
+def waiting(s):
+    n = array.array("i", [0])
+    fcntl.ioctl(s, termios.FIONREAD, n)
+    return n[0]
+
+before = rss(DAEMON)
+lazy = [stream(CHARGEN) for _ in range(20)]
+# Until nothing more comes to any of them.
+last = None
 while True:
-    data = s.recv(1 << 20)
-    if not data:
+    now = [waiting(s) for s in lazy]
+    if now == last and all(now):
         break
-    got += len(data)
-assert got == sent, (got, sent)
+    last = now
+    time.sleep(0.3)
+assert rss(DAEMON) - before < room(20 * 512), rss(DAEMON) - before
+spent = busy(DAEMON)
+# The others are served meanwhile.
+for _ in range(50):
+    s = stream(ECHO)
+    assert ask(s) == b"hello"
+    s.close()
+time.sleep(0.5)
+assert busy(DAEMON) - spent < 20, busy(DAEMON) - spent
+# And all that waits is right, to well behind what any buffer can have held.
+got = 0
+line = b""
+s = lazy[0]
+while got < 20000000:
+    part = s.recv(1 << 20)
+    assert is_chargen(line + part)
+    got += len(part)
+    line = (line + part).rsplit(b"\r\n", 2)[1] + b"\r\n" + (line + part).rsplit(b"\r\n", 1)[1]
 END
+	wait_for_log ' end service=chargen' 20
+	starts_equal_ends
 }
 
-@test "echo, chargen, daytime and time answer a datagram with a datagram, discard does not" {
-	all_five udp
-	start_evinetd
-	client "$(port_of echo)" "$(port_of discard)" "$(port_of chargen)" "$(port_of daytime)" "$(port_of time)" <<'END'
-echo, discard, chargen, daytime, tm = (("127.0.0.1", int(p)) for p in sys.argv[1:])
-s = udp(source="127.0.0.1")
-def ask(address, question):
-    s.sendto(question, address)
-    answer, sender = s.recvfrom(65536)
-    assert sender == address, (sender, address)
-    return answer
-for size in 1, 1000, 9000, 60000:
-    assert ask(echo, bytes(size)) == bytes(size), size
-answer = ask(chargen, b"")
-assert len(answer) <= 512, len(answer)
-answer = ask(daytime, b"x")
-assert answer.endswith(b"\r\n") and time.strftime("%Y").encode() in answer, answer
-answer = ask(tm, b"")
-assert len(answer) == 4
-assert abs(struct.unpack("!I", answer)[0] - 2208988800 - time.time()) < 10
-s.sendto(b"nobody answers", discard)
-assert ask(echo, b"after") == b"after"
-nothing(s)
-END
-}
-
-@test "an empty datagram is echoed as an empty datagram" {
-	all_five udp
-	start_evinetd
-	client "$(port_of echo)" <<'END'
-s = udp(source="127.0.0.1")
-s.settimeout(5)
-s.sendto(b"", ("127.0.0.1", int(sys.argv[1])))
-assert s.recv(10) == b""
-END
-}
-
-@test "a unix datagram is answered if its sender has a name" {
-	all_five udp -dgram
-	start_evinetd
-	client <<'END'
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.settimeout(20)
-# Nobody can answer this one.
-nameless = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-nameless.sendto(b"no name", "echo")
-s.bind("client")
-s.sendto(b"hello", "echo")
-assert s.recvfrom(100)[0] == b"hello"
-s.sendto(b"", "time")
-assert len(s.recv(100)) == 4
-END
-	kill -0 "$DAEMON"
-}
-
-@test "a datagram is answered from the address that it was sent to" {
-	own_network
-	need_ipv6
+@test "idle_timeout ends a stream on which nothing moves, and no other" {
 	configure <<'END'
-service "star" { listen = "udp:*:0" handler = "echo" }
-service "both" { listen = "udp:*:0" v6only = false handler = "echo" }
-service "zero" { listen = "udp:0.0.0.0:0" handler = "daytime" }
-END
-	start_evinetd
-	client "$(port_of star)" "$(port_of both)" "$(port_of zero)" <<'END'
-star, both, zero = map(int, sys.argv[1:])
-four, six = udp(), udp(socket.AF_INET6, "::")
-for port in star, both, zero:
-    for host in "127.0.0.5", "127.0.0.1", "127.1.2.3":
-        four.sendto(b"hello", (host, port))
-        answer, sender = four.recvfrom(100)
-        assert sender == (host, port), (sender, host, port)
-for port in star, both:
-    for host in "fd00::5", "::1":
-        six.sendto(b"hello", (host, port))
-        answer, sender = six.recvfrom(100)
-        assert sender[:2] == (host, port), (sender, host, port)
-END
-}
-
-@test "a burst of fifty datagrams gets fifty answers" {
-	all_five udp
-	start_evinetd
-	client "$(port_of echo)" "$(port_of time)" <<'END'
-for port in sys.argv[1:]:
-    s = udp(source="127.0.0.1")
-    for i in range(50):
-        s.sendto(b"%d" % i, ("127.0.0.1", int(port)))
-    answers = [s.recv(100) for i in range(50)]
-    if port == sys.argv[1]:
-        assert sorted(map(int, answers)) == list(range(50)), answers
-END
-}
-
-@test "no answer goes to a port where such a service may be" {
-	own_network
-	all_five udp
-	start_evinetd
-	client "$(port_of echo)" "$(port_of chargen)" "$(port_of time)" <<'END'
-echo, chargen, tm = (("127.0.0.1", int(p)) for p in sys.argv[1:])
-honest = udp(source="127.0.0.1")
-# The well-known ones, and those that this daemon has, wherever they claim to be.
-loops = [udp(source="127.0.0.9", port=p) for p in (7, 9, 13, 19, 37, echo[1], chargen[1])]
-for address in echo, chargen, tm:
-    for s in loops:
-        s.sendto(b"loop", address)
-    honest.sendto(b"honest", address)
-    # Looked at after those before it.
-    honest.recv(1000)
-    for s in loops:
-        nothing(s)
-END
-}
-
-@test "two of these services cannot be made to talk to each other for ever" {
-	own_network
-	configure <<'END'
-service "one" { listen = "udp:127.0.0.1:0" handler = "echo" }
-service "two" { listen = "udp:127.0.0.1:0" handler = "echo" }
-END
-	start_evinetd
-	client "$(port_of one)" "$(port_of two)" <<'END'
-one, two = map(int, sys.argv[1:])
-def received():
-    # Of this network, not of the process's own.
-    with open("/proc/self/net/snmp") as f:
-        head, values = [line.split() for line in f if line.startswith("Udp:")]
-    return int(values[head.index("InDatagrams")])
-raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-payload = b"ping-pong"
-home = socket.inet_aton("127.0.0.1")
-total = 28 + len(payload)
-packet = struct.pack("!BBHHHBBH4s4s", 0x45, 0, total, 1, 0, 64, 17, 0, home, home)
-packet += struct.pack("!HHHH", one, two, 8 + len(payload), 0) + payload
-before = received()
-raw.sendto(packet, ("127.0.0.1", 0))
-s = udp(source="127.0.0.1")
-for port in two, one, two, one:
-    s.sendto(b"done?", ("127.0.0.1", port))
-    assert s.recv(100) == b"done?"
-# The one that was forged, and four questions with their answers.
-assert received() - before == 9, received() - before
-END
-}
-
-@test "idle_timeout and timeout end a built-in session, and only the one that is idle" {
-	configure <<'END'
-service "idle" { listen = "tcp:127.0.0.1:0" handler = "echo" idle_timeout = 1s }
-service "long" { listen = "tcp:127.0.0.1:0" handler = "chargen" timeout = 300ms }
+service "echo" { listen = "tcp:127.0.0.1:0" handler = "echo" idle_timeout = 1s }
+service "discard" { listen = "tcp:127.0.0.1:0" handler = "discard" idle_timeout = 300ms }
+service "chargen" { listen = "tcp:127.0.0.1:0" handler = "chargen" idle_timeout = 300ms }
+service "limited" { listen = "tcp:127.0.0.1:0" handler = "echo" timeout = 500ms }
 END
 	start_evinetd --log-format json
-	client "$(port_of idle)" "$(port_of long)" <<'END'
-idle, busy, long = (socket.create_connection(("127.0.0.1", int(sys.argv[i])), 20) for i in (1, 1, 2))
-while long.recv(1 << 20):
-    pass
-# Past the limit as a whole, but never for long without a byte.
-for i in range(6):
-    busy.sendall(b"x")
-    assert busy.recv(1) == b"x"
-    time.sleep(0.25)
-assert idle.recv(1) == b""
-busy.sendall(b"y")
-assert busy.recv(1) == b"y"
+	python_clients <<'END'
+talks, idle, unread, limited = (stream(a) for a in (ECHO, DISCARD, CHARGEN, LIMITED))
+for _ in range(7):
+    assert ask(talks) == b"hello"
+    time.sleep(0.2)
+assert everything(idle) == b""
+assert everything(limited) == b""
+# It goes on while one direction moves.
+assert ask(talks) == b"hello"
+assert everything(talks) == b""
+wait_for_log('"how":"timeout"', 4)
 END
-	wait_for_log '"event":"end"' 3
-	[ "$(events end '.service == "long"' | jq -r .how)" = timeout ]
-	[ "$(events end '.service == "idle"' | jq -r .how | sort | xargs)" = "eof timeout" ]
+	stop_evinetd
+	[ "$(event_count end '.how == "timeout"')" = 4 ]
+	[ "$(event_count end)" = 4 ]
+	[ "$(event_count end '.service == "echo" and .ms >= 2300')" = 1 ]
+	[ "$(event_count end '.service == "discard" and .ms >= 250 and .ms < 1400')" = 1 ]
+	[ "$(event_count end '.service == "limited" and .ms >= 450 and .ms < 1400')" = 1 ]
 }
 
-@test "many at once, and clients that vanish, leave nothing behind" {
-	all_five tcp
+# --- datagrams ---
+
+@test "on datagrams the five services say what their RFC says" {
+	need_ipv6
+	all_five udp:127.0.0.1:0 'udp:[::1]:0'
 	start_evinetd
-	local descriptors
-	descriptors=$(find /proc/"$DAEMON"/fd -type l | wc -l)
-	client "$(port_of echo)" "$(port_of chargen)" <<'END'
-echo, chargen = map(int, sys.argv[1:])
-socks = [socket.create_connection(("127.0.0.1", (echo, chargen)[i % 2]), 20) for i in range(100)]
-for s in socks[::2]:
-    s.sendall(b"hello")
-for s in socks[::2]:
-    assert s.recv(5) == b"hello"
-# Half of them go with a reset.
-for i, s in enumerate(socks):
-    if i % 4 < 2:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    s.close()
+	python_clients <<'END'
+for echo, discard, chargen, daytime, clock in (
+        (ECHO, DISCARD, CHARGEN, DAYTIME, TIME), (ECHO_2, DISCARD_2, CHARGEN_2, DAYTIME_2, TIME_2)):
+    nothing = datagram(discard)
+    nothing.send(b"hello")
+
+    s = datagram(echo)
+    assert ask(s, b"one\0two") == b"one\0two"
+    # The longest that there can be.
+    longest = os.urandom(65507 if "." in echo else 65527)
+    assert ask(s, longest) == longest
+
+    for question in b"", b"hello", b"x" * 2000:
+        got = ask(datagram(chargen), question)
+        assert len(got) <= 512 and is_chargen(got), got
+        before = time.time()
+        assert is_daytime(ask(datagram(daytime), question), before)
+        assert is_time(ask(datagram(clock), question), before)
+    assert silent(nothing)
 END
-	wait_for_log ' end service=' 100
-	starts_equal_ends
-	[ "$(find /proc/"$DAEMON"/fd -type l | wc -l)" = "$descriptors" ]
+	# A datagram is no session.
+	[ "$(log_lines ' start ')" = 0 ]
+	[ "$(log_lines ' end ')" = 0 ]
+}
+
+@test "an empty datagram to echo is answered by an empty one" {
+	configure <<END
+service "echo" { listen = { "udp:127.0.0.1:0", "unix-dgram:$PWD/echo" } handler = "echo" }
+END
+	start_evinetd
+	python_clients <<'END'
+unix = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+unix.settimeout(PATIENCE)
+unix.bind("client")
+unix.connect("echo")
+for s in datagram(ECHO), unix:
+    s.send(b"")
+    # In this order, and both.
+    s.send(b"full")
+    assert s.recv(100) == b""
+    assert s.recv(100) == b"full"
+END
+}
+
+@test "a datagram is answered from the address it was sent to" {
+	need_ipv6
+	configure <<'END'
+service "every" { listen = "udp:*:0" handler = "echo" }
+service "four" { listen = "udp:0.0.0.0:0" handler = "time" }
+service "both" { listen = "udp:*:0" v6only = false handler = "echo" }
+service "clock" { listen = "udp:*:0" handler = "daytime" }
+service "lines" { listen = "udp:*:0" handler = "chargen" }
+END
+	start_evinetd
+	python_clients <<'END'
+hosts = "127.0.0.1", "127.0.0.5", "127.9.8.7"
+for host in hosts:
+    for address in EVERY, FOUR, BOTH, CLOCK, LINES:
+        assert ask(datagram(address, host)), (address, host)
+for address in EVERY, BOTH, CLOCK, LINES:
+    assert ask(datagram(address, "::1")), address
+# One client that hears everybody: each answer comes from the address that was asked.
+for address in EVERY, BOTH:
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(PATIENCE)
+    s.bind(("0.0.0.0", 0))
+    for host in hosts:
+        s.sendto(host.encode(), (host, port(address)))
+    for _ in hosts:
+        text, (host, its_port) = s.recvfrom(100)
+        assert (text.decode(), its_port) == (host, port(address))
+END
+}
+
+@test "a burst of 50 datagrams gets 50 answers" {
+	all_five udp:127.0.0.1:0
+	start_evinetd
+	python_clients <<'END'
+import signal
+questions = [b"question %d" % i for i in range(50)]
+s = datagram(ECHO)
+others = [datagram(a) for a in (CHARGEN, DAYTIME, TIME)]
+clients = [datagram(ECHO) for _ in questions]
+# All of them are there before the first is looked at.
+os.kill(DAEMON, signal.SIGSTOP)
+for q in questions:
+    for sender in [s] + others:
+        sender.send(q)
+os.kill(DAEMON, signal.SIGCONT)
+assert sorted(s.recv(1000) for _ in questions) == sorted(questions)
+for o in others:
+    for _ in questions:
+        assert o.recv(1000)
+# From 50 clients, too.
+for c, q in zip(clients, questions):
+    c.send(q)
+for c, q in zip(clients, questions):
+    assert c.recv(1000) == q
+assert all(silent(o) for o in [s] + others + clients)
+END
+}
+
+@test "a port that is such a service gets no answer, and one line says so" {
+	own_network
+	configure <<'END'
+service "echo" { listen = "udp:*:0" handler = "echo" }
+service "chargen" { listen = "udp:*:0" handler = "chargen" }
+service "time" { listen = "udp:*:0" handler = "time" }
+END
+	start_evinetd --log-format json
+	python_clients inside <<'END'
+n = 0
+for address in ECHO, CHARGEN, TIME:
+    for family, host in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
+        for source in 7, 13, 19, 37:
+            s = socket.socket(family, socket.SOCK_DGRAM)
+            s.bind((host, source))
+            s.sendto(b"hello", (host, port(address)))
+            n += 1
+            wait_for_log('"event":"refuse"', n)
+            # One that is answered is answered after it.
+            assert ask(datagram(address, host))
+            assert silent(s), (address, host, source)
+            s.close()
+END
+	stop_evinetd
+	[ "$(event_count refuse)" = 24 ]
+	[ "$(events refuse | jq -r .peer | sort -u | xargs)" = "127.0.0.1:13 127.0.0.1:19 127.0.0.1:37 127.0.0.1:7 [::1]:13 [::1]:19 [::1]:37 [::1]:7" ]
+	[ "$(event_count refuse '(.reason // "") == ""')" = 0 ]
+}
+
+@test "two services of one daemon cannot be set to talk to each other" {
+	own_network
+	configure <<'END'
+service "echo" { listen = "udp:127.0.0.1:0" handler = "echo" }
+service "chargen" { listen = "udp:127.0.0.1:0" handler = "chargen" }
+service "every" { listen = "udp:*:0" handler = "echo" }
+END
+	start_evinetd --log-format json
+	python_clients inside <<'END'
+import struct
+home = "127.0.0.1"
+
+def forge(source, to):
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+    raw.bind((source[0], 0))
+    raw.sendto(struct.pack("!HHHH", source[1], to[1], 8 + 5, 0) + b"hello", (to[0], 0))
+
+def counters():
+    names, values = [l.split() for l in open("/proc/net/snmp") if l.startswith("Udp:")]
+    return {k: int(v) for k, v in zip(names[1:], values[1:])}
+
+pairs = [
+    ((home, port(CHARGEN)), (home, port(ECHO))),
+    ((home, port(ECHO)), (home, port(CHARGEN))),
+    ((home, port(ECHO)), (home, port(ECHO))),
+    ((home, port(EVERY)), (home, port(ECHO))),
+    ((home, port(CHARGEN)), ("127.0.0.2", port(EVERY))),
+    # With the wildcard, every address of this machine is the service.
+    (("127.0.0.3", port(EVERY)), (home, port(ECHO))),
+    (("127.0.0.3", port(EVERY)), ("127.0.0.2", port(EVERY))),
+]
+for n, (source, to) in enumerate(pairs, 1):
+    before = counters()
+    forge(source, to)
+    wait_for_log('"event":"refuse"', n)
+    # Besides the forged one only this question and the answer to it were sent and taken.
+    assert ask(datagram("udp:%s:%d" % to))
+    now = counters()
+    assert now["InDatagrams"] - before["InDatagrams"] == 3, (source, to)
+    assert now["OutDatagrams"] - before["OutDatagrams"] == 2, (source, to)
+END
+	stop_evinetd
+	[ "$(event_count refuse '(.peer | startswith("127.0.0.")) and (.reason // "") != ""')" = 7 ]
+	[ "$(event_count refuse)" = 7 ]
+}
+
+@test "allow and deny choose who gets an answer to a datagram" {
+	need_ipv6
+	configure <<'END'
+service "allow" { listen = "udp:127.0.0.1:0" handler = "echo" allow = { "127.0.0.2", "127.0.1.0/24" } }
+service "deny" { listen = "udp:127.0.0.1:0" handler = "echo" deny = { "127.0.0.2" } }
+service "both" { listen = "udp:127.0.0.1:0" handler = "echo" allow = { "127.0.0.0/8" } deny = { "127.0.0.2" } }
+service "nobody" { listen = "udp:127.0.0.1:0" handler = "time" allow = {} }
+service "mapped" { listen = "udp6:[::]:0" v6only = false handler = "echo" allow = { "127.0.0.2" } }
+END
+	start_evinetd --log-format json
+	python_clients <<'END'
+expected = {
+    ALLOW: {"127.0.0.1": 0, "127.0.0.2": 1, "127.0.1.9": 1, "127.0.2.1": 0},
+    DENY: {"127.0.0.1": 1, "127.0.0.2": 0},
+    BOTH: {"127.0.0.1": 1, "127.0.0.2": 0},
+    NOBODY: {"127.0.0.1": 0},
+    MAPPED: {"127.0.0.1": 0, "127.0.0.2": 1},
+}
+refused = []
+for address, hosts in expected.items():
+    for host, allowed in hosts.items():
+        s = datagram(address, "127.0.0.1", host)
+        if allowed:
+            assert ask(s) == b"hello", (address, host)
+        else:
+            s.send(b"hello")
+            refused.append(s)
+            wait_for_log('"peer":"%s:%d"' % s.getsockname())
+assert all(silent(s) for s in refused)
+open("refused", "w").writelines(sorted("%s:%d\n" % s.getsockname() for s in refused))
+END
+	stop_evinetd
+	[ "$(event_count refuse '.reason == "deny"')" = 6 ]
+	[ "$(event_count refuse)" = 6 ]
+	events refuse | jq -r .peer | sort | diff refused -
+}
+
+@test "a unix datagram is answered to the address that its sender has, and one without is not" {
+	configure <<END
+service "echo" { listen = { "unix-dgram:$PWD/echo", "unix-dgram:@evinet-$$-$RANDOM" } handler = "echo" }
+service "time" { listen = "unix-dgram:$PWD/time" handler = "time" }
+service "deny" { listen = "unix-dgram:$PWD/deny" handler = "echo" deny = { "unix" } }
+END
+	start_evinetd
+	python_clients <<'END'
+def client(name, to):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.settimeout(PATIENCE)
+    if name:
+        s.bind(name)
+    s.connect(to)
+    return s
+
+nameless = client(None, "echo")
+nameless.send(b"nobody")
+s = client("client", "echo")
+assert ask(s) == b"hello"
+longest = os.urandom(60000)
+assert ask(s, longest) == longest
+assert silent(nameless)
+abstract = "\0" + ECHO_2[len("unix-dgram:@"):]
+assert ask(client("\0evinet-client-%d" % os.getpid(), abstract)) == b"hello"
+before = time.time()
+assert is_time(ask(client("other", "time")), before)
+denied = client("denied", "deny")
+denied.send(b"hello")
+wait_for_log("refuse service=deny")
+assert ask(s) == b"hello"
+assert silent(denied)
+# A client that does not fetch its answers loses them, and the daemon does not wait for it. (The kernel
+# counts what lies unread as sent by the socket of the service, so that is back once it is fetched.)
+lazy = client("lazy", "echo")
+for _ in range(1000):
+    lazy.send(b"x" * 1000)
+assert is_time(ask(client("patient", "time")), before)
+lazy.close()
+assert ask(s) == b"hello"
+# One that is gone holds up nobody.
+gone = client("gone", "echo")
+gone.send(b"hello")
+gone.close()
+os.unlink("gone")
+assert ask(s) == b"hello"
+END
+	stop_evinetd
+	[ "$(log_lines 'refuse service=deny')" = 1 ]
+	# Whoever is told of, even without a name, is told of as what it is.
+	[ "$(log_lines ' refuse ')" = "$(log_lines ' peer=unix')" ]
 }

@@ -100,6 +100,7 @@ print_free_port(void)
 	    getsockname(fd, (struct sockaddr *)&in, &len) < 0)
 		err(1, "bind");
 	printf("%d\n", ntohs(in.sin_port));
+	close(fd);
 }
 
 int

@@ -42,7 +42,9 @@ main(int argc, char **argv)
 	printf("%d\n", ntohs(in.sin_port));
 	fflush(stdout);
 	for (;;) {
-		int fd = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+		struct sockaddr_storage peer;
+		socklen_t peerlen = sizeof(peer);
+		int fd = accept4(l, (struct sockaddr *)&peer, &peerlen, SOCK_CLOEXEC);
 		pid_t pid;
 
 		if (fd < 0)

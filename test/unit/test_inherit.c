@@ -72,13 +72,19 @@ environment(const char *pid, const char *fds, const char *names)
 		setenv("LISTEN_FDNAMES", names, 1);
 }
 
+static void
+tell_unless(bool good, const char *what)
+{
+	if (!good)
+		tell(false, what);
+}
+
 /* The next free numbers from 3 on. */
 static void
 open_sockets(int n)
 {
-	while (n-- > 0)
-		if (socket(AF_UNIX, SOCK_STREAM, 0) < 0)
-			tell(false, "sockets can be opened");
+	for (int fd = 3; fd < 3 + n; fd++)
+		tell_unless(socket(AF_UNIX, SOCK_STREAM, 0) == fd, "sockets can be opened in their order");
 }
 
 static void
@@ -227,7 +233,7 @@ manager(const char *path, struct sockaddr_un *un)
 	if (path[0] == '@')
 		un->sun_path[0] = '\0';
 	if (bind(fd, (struct sockaddr *)un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
-		return -1;
+		tell(false, "a manager can have an address");
 	return fd;
 }
 

@@ -193,14 +193,15 @@ static bool
 run_probe(const struct spawn_plan *plan, pid_t *pid)
 {
 	char *envp[] = { probe_env, NULL };
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct spawn_failure f = { 0 };
-	int status;
+	int null, status;
 
+	*pid = -1;
 	if (out_fd < 0)
 		out_fd = high_file();
 	if (ftruncate(out_fd, 0) < 0 || lseek(out_fd, 0, SEEK_SET) < 0)
-		return false;
+		return tell(false, "the file for its output can be emptied");
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	*pid = spawn(plan, &(struct spawn_fds){ null, out_fd, 2, -1 }, envp, NULL, &f);
 	close(null);
 	free(said);
@@ -481,7 +482,7 @@ failing_without_descriptors(void)
 {
 	struct spawn_plan plan = plain_plan();
 	bool fork = strcmp(spawn_method(), "fork") == 0;
-	int fds[200], n = 0;
+	int fds[200] = { 0 }, n = 0;
 
 	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 120, 120 });
 	while (n < 200 && (fds[n] = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0)
