@@ -155,7 +155,8 @@ datagram_serve(struct service *s, struct listener_socket *ls, datagram_answer an
 			if (named)
 				addr_format((struct sockaddr *)&q.peer, q.msg.msg_namelen, peer);
 			service_log_summed(s, LOG_LEVEL_INFO, "refuse",
-					   LOG_FIELDS(LOG_S("peer", named ? peer : "unix"), LOG_S("reason", reason)));
+					   LOG_FIELDS(LOG_S("peer", named ? peer : "unix"),
+						      LOG_S("reason", reason)));
 			continue;
 		}
 		if (q.msg.msg_namelen < sizeof(sa_family_t))

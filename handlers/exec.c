@@ -37,25 +37,26 @@ struct exec_data {
 	char *path;
 	struct strlist argv;
 	struct strlist env; /* what is the same for every session */
-	char **envp;	    /* the session's variables, then those of env */
+	char **envp;        /* the session's variables, then those of env */
 	const char *stderr_path;
-	int stderr_fd;	    /* for "null" and "file:"; -1 otherwise */
+	int stderr_fd; /* for "null" and "file:"; -1 otherwise */
 	bool stderr_log;
 };
 
 static const char *const session_vars[] = {
-	"PROTO",	  "TCPREMOTEIP",    "TCPREMOTEPORT",  "TCPLOCALIP",	"TCPLOCALPORT",
-	"UDPLOCALIP",	  "UDPLOCALPORT",   "UNIXLOCALPATH",  "UNIXREMOTEPATH", "UNIXREMOTEEUID",
-	"UNIXREMOTEEGID", "UNIXREMOTEPID",  "REMOTE_ADDR",    "REMOTE_PORT",	"REMOTE_HOST",
-	"LISTEN_FDS",	  "LISTEN_PID",	    "LISTEN_FDNAMES", "EVINET_SERVICE", "EVINET_SESSION",
-	NULL,
+	"PROTO",          "TCPREMOTEIP",    "TCPREMOTEPORT",
+	"TCPLOCALIP",     "TCPLOCALPORT",   "UDPLOCALIP",
+	"UDPLOCALPORT",   "UNIXLOCALPATH",  "UNIXREMOTEPATH",
+	"UNIXREMOTEEUID", "UNIXREMOTEEGID", "UNIXREMOTEPID",
+	"REMOTE_ADDR",    "REMOTE_PORT",    "REMOTE_HOST",
+	"LISTEN_FDS",     "LISTEN_PID",     "LISTEN_FDNAMES",
+	"EVINET_SERVICE", "EVINET_SESSION", NULL,
 };
 
 /* --- preparation --- */
 
-static void
-wrong(struct service *s, struct problems *problems, const char *section, const char *key, const char *fmt,
-      ...) __attribute__((format(printf, 5, 6)));
+static void wrong(struct service *s, struct problems *problems, const char *section, const char *key,
+		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 static void
 wrong(struct service *s, struct problems *problems, const char *section, const char *key, const char *fmt,
@@ -178,7 +179,8 @@ prepare_program(struct service *s, struct exec_data *d, struct problems *problem
 	if (service_conf_wrong(conf, "shell") || service_conf_wrong(conf, "exec"))
 		return;
 	if (!conf->shell && (conf->exec.list.n == 0 || !*conf->exec.list.items[0])) {
-		wrong(s, problems, NULL, "exec", "expected a program to run (or shell, or a built-in handler)");
+		wrong(s, problems, NULL, "exec",
+		      "expected a program to run (or shell, or a built-in handler)");
 		return;
 	}
 	name = conf->shell ? "/bin/sh" : conf->exec.list.items[0];
@@ -365,7 +367,9 @@ static void
 prepare_stderr(struct service *s, struct exec_data *d, struct problems *problems)
 {
 	const char *to = s->conf->stderr_to;
-	const char *path = strncmp(to, "file:", 5) == 0 ? to + 5 : strcmp(to, "null") == 0 ? "/dev/null" : NULL;
+	const char *path = strncmp(to, "file:", 5) == 0 ? to + 5
+			   : strcmp(to, "null") == 0    ? "/dev/null"
+							: NULL;
 
 	d->stderr_log = strcmp(to, "log") == 0;
 	d->stderr_path = path;
@@ -439,8 +443,7 @@ struct environment {
 	char *p, *end;
 };
 
-static void
-set_var(struct environment *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void set_var(struct environment *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static void
 set_var(struct environment *e, const char *fmt, ...)

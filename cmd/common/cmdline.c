@@ -94,8 +94,9 @@ cmdline_help(const struct cmdline_option *rows, FILE *out)
 	for (; rows->name; rows++) {
 		char left[64];
 
-		snprintf(left, sizeof(left), "%c%c%s --%s %s", rows->letter ? '-' : ' ', rows->letter ? rows->letter : ' ',
-			 rows->letter ? "," : " ", rows->name, rows->arg ? rows->arg : "");
+		snprintf(left, sizeof(left), "%c%c%s --%s %s", rows->letter ? '-' : ' ',
+			 rows->letter ? rows->letter : ' ', rows->letter ? "," : " ", rows->name,
+			 rows->arg ? rows->arg : "");
 		fprintf(out, "  %-26s %s\n", left, rows->doc);
 	}
 }
@@ -111,8 +112,8 @@ cmdline_mdoc(const struct cmdline_option *rows, FILE *out)
 		fprintf(out, "Fl -%s", rows->name);
 		if (rows->arg)
 			fprintf(out, " Ar %s", rows->arg);
-		fprintf(out, "\n%c%s.\n", rows->doc[0] - (rows->doc[0] >= 'a' && rows->doc[0] <= 'z' ? 32 : 0),
-			rows->doc + 1);
+		fprintf(out, "\n%c%s.\n",
+			rows->doc[0] - (rows->doc[0] >= 'a' && rows->doc[0] <= 'z' ? 32 : 0), rows->doc + 1);
 	}
 	fprintf(out, ".El\n");
 }

@@ -107,14 +107,18 @@ int
 main(int argc, char **argv)
 {
 	struct command c = {
-		.daemon = { .config = EVINET_DEFAULT_CONFIG, .ready_fd = -1, .log_format = -1, .log_level = -1 },
+		.daemon = { .config = EVINET_DEFAULT_CONFIG,
+			    .ready_fd = -1,
+			    .log_format = -1,
+			    .log_level = -1 },
 	};
 	int first;
 
 	if (cmdline_parse("evinetd", evinetd_options, argc, argv, set_option, &c, &first) < 0)
 		return EX_USAGE;
 	if (first < argc) {
-		fprintf(stderr, "evinetd: unexpected \"%s\": evinetd takes only options (see evinetd --help)\n",
+		fprintf(stderr,
+			"evinetd: unexpected \"%s\": evinetd takes only options (see evinetd --help)\n",
 			argv[first]);
 		return EX_USAGE;
 	}

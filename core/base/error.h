@@ -8,8 +8,7 @@ struct error {
 };
 
 /* Always returns -1, so that a function can end with `return error_set(...)`. err may be NULL. */
-int error_set(struct error *err, int errnum, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+int error_set(struct error *err, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "prefix: " in front of the text. Always returns -1. */
 int error_prefix(struct error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -114,8 +114,8 @@ add_json_string(struct text *t, const char *s)
 static void
 format_json(struct text *t, const struct log_record *r, const char *stamp)
 {
-	text_printf(t, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", stamp,
-		    log_level_names[r->level], r->event);
+	text_printf(t, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", stamp, log_level_names[r->level],
+		    r->event);
 	if (r->service) {
 		text_puts(t, ",\"service\":");
 		add_json_string(t, r->service);

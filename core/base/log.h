@@ -23,8 +23,14 @@ struct log_field {
 	bool number;
 };
 
-#define LOG_S(k, v) { .key = (k), .s = (v) }
-#define LOG_I(k, v) { .key = (k), .i = (v), .number = true }
+#define LOG_S(k, v) \
+	{ \
+		.key = (k), .s = (v) \
+	}
+#define LOG_I(k, v) \
+	{ \
+		.key = (k), .i = (v), .number = true \
+	}
 #define LOG_FIELDS(...) ((const struct log_field[]){ __VA_ARGS__, { .key = NULL } })
 
 struct log_record {

@@ -309,12 +309,17 @@ struct unit {
 
 /* The first row is the unit of a bare number. */
 static const struct unit durations[] = {
-	{ "", 1000 },     { "ms", 1 },       { "s", 1000 },     { "m", 60000 },
+	{ "", 1000 },     { "ms", 1 },       { "s", 1000 }, { "m", 60000 },
 	{ "h", 3600000 }, { "d", 86400000 }, { NULL, 0 },
 };
 static const struct unit sizes[] = {
-	{ "", 1 },           { "K", 1024 },           { "k", 1024 }, { "M", 1024 * 1024 },
-	{ "m", 1024 * 1024 }, { "G", 1024 * 1024 * 1024 }, { NULL, 0 },
+	{ "", 1 },
+	{ "K", 1024 },
+	{ "k", 1024 },
+	{ "M", 1024 * 1024 },
+	{ "m", 1024 * 1024 },
+	{ "G", 1024 * 1024 * 1024 },
+	{ NULL, 0 },
 };
 
 static int

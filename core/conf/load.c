@@ -16,7 +16,7 @@ enum { FILE_MAX_BYTES = 16 << 20, INCLUDE_DEPTH = 16 };
 struct setting {
 	char *section, *key; /* section: NULL outside of blocks */
 	struct strlist values;
-	int *lines; /* one for each value */
+	int *lines;    /* one for each value */
 	size_t placed; /* values whose lines are known */
 	bool append;
 	struct origin origin;
@@ -44,7 +44,7 @@ struct loader {
 	struct file_id {
 		dev_t dev;
 		ino_t ino;
-	} *read; /* what was read, whatever it was called */
+	} * read; /* what was read, whatever it was called */
 	size_t nread;
 	struct strlist arguments; /* of the call that libconfuse reads just now */
 };
@@ -185,8 +185,8 @@ has_mixed(struct loader *ld, const struct scan_item *block, const char *file, co
 		for (size_t j = 0; j < i; j++) {
 			if (strcmp(block->items[j].name, it->name) != 0 || block->items[j].type == it->type)
 				continue;
-			problem_add(&ld->config->problems, (struct origin){ file, it->line }, service, it->name,
-				    "stands here a second time");
+			problem_add(&ld->config->problems, (struct origin){ file, it->line }, service,
+				    it->name, "stands here a second time");
 			mixed = true;
 			break;
 		}
@@ -243,7 +243,8 @@ wrong_item(struct loader *ld, struct stanza *s, const char *service, const char 
 {
 	char *name = xasprintf("%s%s%s", section ? section : "", section ? "." : "", it->name);
 
-	problem_add(&ld->config->problems, (struct origin){ s->origin.file, it->line }, service, name, "%s", text);
+	problem_add(&ld->config->problems, (struct origin){ s->origin.file, it->line }, service, name, "%s",
+		    text);
 	free(name);
 	s->broken = true;
 }
@@ -258,14 +259,15 @@ unknown_block(struct loader *ld, struct stanza *s, const char *service, const st
 	if (option_find(service_rows, NULL, it->name))
 		text = xasprintf("takes a value: %s = VALUE", it->name);
 	else
-		text = xasprintf("unknown key%s%s%s", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+		text = xasprintf("unknown key%s%s%s", near ? "; did you mean " : "", near ? near : "",
+				 near ? "?" : "");
 	wrong_item(ld, s, service, NULL, it, text);
 	free(text);
 }
 
 static void
-take_items(struct loader *ld, struct stanza *s, const char *section, const struct scan_item *items,
-	   size_t n, cfg_t *cfg, const char *service)
+take_items(struct loader *ld, struct stanza *s, const char *section, const struct scan_item *items, size_t n,
+	   cfg_t *cfg, const char *service)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct scan_item *it = &items[i];
@@ -280,8 +282,8 @@ take_items(struct loader *ld, struct stanza *s, const char *section, const struc
 		}
 		for (size_t j = 0; j < i; j++)
 			nth += strcmp(items[j].name, it->name) == 0;
-		if (it->type == SCAN_BLOCK && !section && !it->title &&
-		    strcmp(it->name, "listener") == 0 && s->kind == STANZA_SERVICE) {
+		if (it->type == SCAN_BLOCK && !section && !it->title && strcmp(it->name, "listener") == 0 &&
+		    s->kind == STANZA_SERVICE) {
 			struct stanza *l;
 
 			s->listeners = xrealloc(s->listeners, (s->nlisteners + 1) * sizeof(*s->listeners));
@@ -381,8 +383,8 @@ unknown_top_word(struct loader *ld, const struct scan_item *it, const char *file
 {
 	const char *near = text_nearest(it->name, top_words);
 
-	problem_add(&ld->config->problems, (struct origin){ file, it->line }, NULL, it->name,
-		    "unknown%s%s%s", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	problem_add(&ld->config->problems, (struct origin){ file, it->line }, NULL, it->name, "unknown%s%s%s",
+		    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	/* Whatever is no service may have been meant for all of them: an access list, for instance. */
 	if (it->type != SCAN_BLOCK || !it->title || !near || strcmp(near, "service") != 0)
 		ld->defaults_broken = true;
@@ -420,7 +422,8 @@ take_block(struct loader *ld, const struct scan_item *it, const char *file, cfg_
 	else
 		s.kind = strcmp(it->name, "log") == 0 ? STANZA_LOG : STANZA_DEFAULTS;
 	if (s.kind == STANZA_SERVICE && !it->title) {
-		problem_add(&ld->config->problems, origin, NULL, "service", "expected a name: service \"NAME\" {");
+		problem_add(&ld->config->problems, origin, NULL, "service",
+			    "expected a name: service \"NAME\" {");
 		return;
 	}
 	if (s.kind != STANZA_SERVICE && it->title) {
@@ -446,8 +449,7 @@ take_item(struct loader *ld, const struct scan_item *it, const char *file)
 
 	for (const char *const *w = top_words; *w && !word; w++)
 		word = strcmp(*w, it->name) == 0 ? *w : NULL;
-	if (!word || is_include != (it->type == SCAN_CALL) ||
-	    (!is_include && it->type != SCAN_BLOCK)) {
+	if (!word || is_include != (it->type == SCAN_CALL) || (!is_include && it->type != SCAN_BLOCK)) {
 		unknown_top_word(ld, it, file);
 		return;
 	}
@@ -508,7 +510,8 @@ load_file(struct loader *ld, const char *path, struct origin from)
 		if (from.file)
 			problem_add(problems, from, NULL, "include", "%s", err.text);
 		else
-			problem_add(problems, (struct origin){ file, 0 }, NULL, NULL, "%s", strerror(err.errnum));
+			problem_add(problems, (struct origin){ file, 0 }, NULL, NULL, "%s",
+				    strerror(err.errnum));
 		ld->config->unreadable |= !from.file;
 		return;
 	}
@@ -532,8 +535,8 @@ value_origin(const struct setting *t, size_t i)
 
 /* Applies one setting to `base`; -1 if it is wrong, which has been told then. */
 static int
-apply(struct loader *ld, const struct option *rows, void *base, const struct setting *t,
-      const char *block, const char *service, bool in_defaults)
+apply(struct loader *ld, const struct option *rows, void *base, const struct setting *t, const char *block,
+      const char *service, bool in_defaults)
 {
 	struct problems *problems = &ld->config->problems;
 	const struct option *o = option_find(rows, t->section, t->key);
@@ -549,7 +552,8 @@ apply(struct loader *ld, const struct option *rows, void *base, const struct set
 		problem_add(problems, t->origin, service, name, "unknown key%s%s%s",
 			    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	} else if (in_defaults && !(o->flags & OPTION_DEFAULTS)) {
-		problem_add(problems, t->origin, service, name, "is a matter of each service: it has no place in defaults");
+		problem_add(problems, t->origin, service, name,
+			    "is a matter of each service: it has no place in defaults");
 	} else if (option_set(o, base, t->values.items, t->values.n, t->append, &bad, &err) < 0) {
 		problem_add(problems, value_origin(t, bad), service, name, "%s%s%s%s",
 			    t->values.n && o->type != OPT_LIST ? "\"" : "",
@@ -678,7 +682,8 @@ assemble(struct loader *ld)
 		if (s->kind == STANZA_SERVICE)
 			continue;
 		for (size_t j = 0; j < s->nsettings; j++)
-			defaults.refused |= is_set_before(ld, i, &s->settings[j]) && s->kind == STANZA_DEFAULTS;
+			defaults.refused |=
+				is_set_before(ld, i, &s->settings[j]) && s->kind == STANZA_DEFAULTS;
 		if (s->kind == STANZA_DEFAULTS)
 			apply_to_service(ld, &defaults, s, NULL);
 		for (size_t j = 0; s->kind == STANZA_LOG && j < s->nsettings; j++)

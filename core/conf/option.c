@@ -241,8 +241,8 @@ set_string(const struct option *o, void *base, const char *value, struct error *
 }
 
 int
-option_set(const struct option *o, void *base, char *const *values, size_t n, bool append,
-	   size_t *bad, struct error *err)
+option_set(const struct option *o, void *base, char *const *values, size_t n, bool append, size_t *bad,
+	   struct error *err)
 {
 	struct limit_spec limit;
 	struct rate_spec rate;
@@ -457,8 +457,8 @@ option_type_name(const struct option *o)
 {
 	static const char *const names[] = {
 		[OPT_BOOL] = "true or false", [OPT_INT] = "whole number", [OPT_OCTAL] = "octal number",
-		[OPT_DURATION] = "duration",  [OPT_SIZE] = "size",	  [OPT_RATE] = "rate",
-		[OPT_LIMIT] = "limit",	      [OPT_ENUM] = "word",	  [OPT_STRING] = "text",
+		[OPT_DURATION] = "duration",  [OPT_SIZE] = "size",        [OPT_RATE] = "rate",
+		[OPT_LIMIT] = "limit",        [OPT_ENUM] = "word",        [OPT_STRING] = "text",
 		[OPT_LIST] = "list",
 	};
 

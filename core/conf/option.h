@@ -52,7 +52,7 @@ struct option {
 	const char *unit;
 	unsigned flags;
 	int (*check)(const char *value, struct error *); /* each string, before it is kept */
-	const char *doc; /* mdoc text: one or more sentences */
+	const char *doc;                                 /* mdoc text: one or more sentences */
 };
 
 /* NULL if there is none. */
@@ -69,8 +69,8 @@ void option_default(const struct option *, void *base);
 
 /* Parses and keeps. `append` adds to a list. On an error (-1) the old value stays, and *bad is the
  * index of the value that was wrong. */
-int option_set(const struct option *, void *base, char *const *values, size_t n, bool append,
-	       size_t *bad, struct error *);
+int option_set(const struct option *, void *base, char *const *values, size_t n, bool append, size_t *bad,
+	       struct error *);
 
 void option_copy(const struct option *, void *to, const void *from); /* `to` is zero or cleared */
 void option_clear(const struct option *, void *base);

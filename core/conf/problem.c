@@ -9,8 +9,8 @@ static void add(struct problems *, bool warning, struct origin, const char *serv
 		const char *fmt, va_list ap) __attribute__((format(printf, 6, 0)));
 
 static void
-add(struct problems *l, bool warning, struct origin o, const char *service, const char *key,
-    const char *fmt, va_list ap)
+add(struct problems *l, bool warning, struct origin o, const char *service, const char *key, const char *fmt,
+    va_list ap)
 {
 	struct problem *p;
 	char text[1024];
@@ -30,8 +30,7 @@ add(struct problems *l, bool warning, struct origin o, const char *service, cons
 }
 
 void
-problem_add(struct problems *l, struct origin o, const char *service, const char *key,
-	    const char *fmt, ...)
+problem_add(struct problems *l, struct origin o, const char *service, const char *key, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -41,8 +40,7 @@ problem_add(struct problems *l, struct origin o, const char *service, const char
 }
 
 void
-problem_warn(struct problems *l, struct origin o, const char *service, const char *key,
-	     const char *fmt, ...)
+problem_warn(struct problems *l, struct origin o, const char *service, const char *key, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -59,8 +57,8 @@ problems_sort(struct problems *l)
 		struct problem p = l->items[i];
 		size_t j = i;
 
-		while (j > 0 && p.file && l->items[j - 1].file &&
-		       strcmp(l->items[j - 1].file, p.file) == 0 && l->items[j - 1].line > p.line) {
+		while (j > 0 && p.file && l->items[j - 1].file && strcmp(l->items[j - 1].file, p.file) == 0 &&
+		       l->items[j - 1].line > p.line) {
 			l->items[j] = l->items[j - 1];
 			j--;
 		}

@@ -29,10 +29,10 @@ struct problems {
 };
 
 /* Adds one; service and key may be NULL, as may origin's file. */
-void problem_add(struct problems *, struct origin, const char *service, const char *key,
-		 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-void problem_warn(struct problems *, struct origin, const char *service, const char *key,
-		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void problem_add(struct problems *, struct origin, const char *service, const char *key, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+void problem_warn(struct problems *, struct origin, const char *service, const char *key, const char *fmt,
+		  ...) __attribute__((format(printf, 5, 6)));
 
 /* By file (in the order they came up) and line. */
 void problems_sort(struct problems *);

@@ -17,7 +17,7 @@ struct lexer {
 	size_t token_at;   /* where the last token starts in `clean` */
 	const char *token; /* and in the text */
 	int token_line;
-	int behind_line; /* where the one before it is */
+	int behind_line;  /* where the one before it is */
 	struct text word; /* the last T_WORD, unescaped as far as names need it */
 	bool quoted;
 	bool many_lines; /* the last quoted text had more than one: its quotes may be wrong */
@@ -63,7 +63,9 @@ skip_blanks(struct lexer *x)
 			for (x->p += 2; x->p < x->end - 1 && !starts(x, "*/"); x->p++)
 				x->line += *x->p == '\n';
 			if (x->p >= x->end - 1)
-				return x->p = x->end, syntax_error(x, line, "the comment that begins here never ends"), false;
+				return x->p = x->end,
+				       syntax_error(x, line, "the comment that begins here never ends"),
+				       false;
 			x->p += 2;
 			text_add(&x->clean, " ", 1);
 		} else {
@@ -112,7 +114,10 @@ lex_quoted(struct lexer *x)
 			return syntax_error(x, x->line, "a NUL byte has no place in a configuration"), T_BAD;
 		if (*x->p == '\\' && x->p + 1 < x->end) {
 			if (quote == '"' && !is_good_escape(x->p + 1, x->end))
-				return syntax_error(x, x->line, "expected \\ooo from \\001 to \\377, \\xhh or a known escape"), T_BAD;
+				return syntax_error(
+					       x, x->line,
+					       "expected \\ooo from \\001 to \\377, \\xhh or a known escape"),
+				       T_BAD;
 			x->line += x->p[1] == '\n';
 			text_add(&x->clean, x->p, 2);
 			text_add(&x->word, x->p + 1, 1);
@@ -147,7 +152,10 @@ lex_word(struct lexer *x)
 		text_add(&x->word, x->p++, 1);
 	}
 	if (x->word.len == 0)
-		return syntax_error(x, x->line, *x->p ? "unexpected character" : "a NUL byte has no place in a configuration"), T_BAD;
+		return syntax_error(x, x->line,
+				    *x->p ? "unexpected character"
+					  : "a NUL byte has no place in a configuration"),
+		       T_BAD;
 	if (x->p < x->end && *x->p == '{' && x->word.s[x->word.len - 1] == '$')
 		return syntax_error(x, x->line, "variables are not replaced: put the text in quotes"), T_BAD;
 	return T_WORD;
@@ -341,7 +349,8 @@ scan_statement(struct lexer *x, struct scan_item *it)
 		do {
 			t = lex(x);
 			if (t != T_WORD)
-				return t == T_BAD ? -1 : syntax_error(x, x->token_line, "expected a text in ( )");
+				return t == T_BAD ? -1
+						  : syntax_error(x, x->token_line, "expected a text in ( )");
 			quote_word(x);
 			add_value_line(it, x->token_line);
 			t = lex(x);
@@ -500,7 +509,9 @@ add_item(struct scan *s, struct scan_item *it)
 void
 scan_text(struct scan *s, const char *file, const char *text, size_t len, struct problems *problems)
 {
-	struct lexer x = { .file = file, .text = text, .p = text, .end = text + len, .line = 1, .problems = problems };
+	struct lexer x = {
+		.file = file, .text = text, .p = text, .end = text + len, .line = 1, .problems = problems
+	};
 
 	*s = (struct scan){ 0 };
 	for (;;) {

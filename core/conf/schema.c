@@ -20,21 +20,21 @@ static const char *const full_words[] = { "wait", "refuse", NULL };
 static const char *const family_words[] = { "unspec", "inet", "inet6", NULL };
 static const char *const socktype_words[] = { "stream", "dgram", "seqpacket", NULL };
 
-static const char *const signal_words[] = { "TERM", "HUP",  "INT",  "QUIT", "KILL",
-					    "USR1", "USR2", "ABRT", NULL };
+static const char *const signal_words[] = {
+	"TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2", "ABRT", NULL
+};
 static const int signal_numbers[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGUSR1, SIGUSR2, SIGABRT };
 
-const char *const schema_log_events[] = { "listen", "fail", "listen_error", "resolve_error", "start",
-					  "refuse", "hold", "release", "end", "exec_error", "stderr",
-					  NULL };
+const char *const schema_log_events[] = { "listen", "fail",       "listen_error", "resolve_error",
+					  "start",  "refuse",     "hold",         "release",
+					  "end",    "exec_error", "stderr",       NULL };
 
 static const struct {
 	const char *word;
 	int flag;
 } ai_flags[] = {
-	{ "passive", AI_PASSIVE },	   { "numerichost", AI_NUMERICHOST },
-	{ "numericserv", AI_NUMERICSERV }, { "addrconfig", AI_ADDRCONFIG },
-	{ "v4mapped", AI_V4MAPPED },	   { "all", AI_ALL },
+	{ "passive", AI_PASSIVE },       { "numerichost", AI_NUMERICHOST }, { "numericserv", AI_NUMERICSERV },
+	{ "addrconfig", AI_ADDRCONFIG }, { "v4mapped", AI_V4MAPPED },       { "all", AI_ALL },
 	{ "canonname", AI_CANONNAME },
 };
 
@@ -68,7 +68,8 @@ check_assignment(const char *s, struct error *err)
 static int
 check_variable(const char *s, struct error *err)
 {
-	return *s && !strchr(s, '=') ? 0 : error_set(err, 0, "expected the name of a variable, not \"%s\"", s);
+	return *s && !strchr(s, '=') ? 0
+				     : error_set(err, 0, "expected the name of a variable, not \"%s\"", s);
 }
 
 static int
@@ -101,12 +102,14 @@ check_ai_flag(const char *s, struct error *err)
 	for (size_t i = 0; i < sizeof(ai_flags) / sizeof(ai_flags[0]); i++)
 		if (strcmp(ai_flags[i].word, s) == 0)
 			return 0;
-	return error_set(err, 0,
-			 "expected passive, numerichost, numericserv, addrconfig, v4mapped, all or canonname, "
-			 "not \"%s\"",
-			 s);
+	return error_set(
+		err, 0,
+		"expected passive, numerichost, numericserv, addrconfig, v4mapped, all or canonname, "
+		"not \"%s\"",
+		s);
 }
 
+/* clang-format off */
 #define D .flags = OPTION_DEFAULTS
 #define SOCK(n, t, lo, hi, u, d) \
 	{ .name = #n, .type = (t), AT(sock.n), .min = (lo), .max = (hi), .unit = (u), D, .doc = (d) }
@@ -143,13 +146,19 @@ const struct option service_rows[] = {
 	  .doc = "Bind addresses of other machines, for transparent proxies (IP_TRANSPARENT)." },
 	{ .name = "keepalive", .type = OPT_BOOL, AT(sock.keepalive), D,
 	  .doc = "Probe idle connections (SO_KEEPALIVE)." },
-	SOCK(keepalive_idle, OPT_DURATION, 1, 32767, NULL, "Idle time before the first probe (TCP_KEEPIDLE, whole seconds)."),
-	SOCK(keepalive_interval, OPT_DURATION, 1, 32767, NULL, "Time between probes (TCP_KEEPINTVL, whole seconds)."),
-	SOCK(keepalive_count, OPT_INT, 1, 127, "probes", "Unanswered probes before a connection is given up (TCP_KEEPCNT)."),
+	SOCK(keepalive_idle, OPT_DURATION, 1, 32767, NULL,
+	  "Idle time before the first probe (TCP_KEEPIDLE, whole seconds)."),
+	SOCK(keepalive_interval, OPT_DURATION, 1, 32767, NULL,
+	  "Time between probes (TCP_KEEPINTVL, whole seconds)."),
+	SOCK(keepalive_count, OPT_INT, 1, 127,
+	  "probes", "Unanswered probes before a connection is given up (TCP_KEEPCNT)."),
 	{ .name = "nodelay", .type = OPT_BOOL, AT(sock.nodelay), D,
 	  .doc = "Send small pieces at once (TCP_NODELAY)." },
-	SOCK(defer_accept, OPT_DURATION, 0, 32767, NULL, "Accept a connection only once it has sent something, at most this much later (TCP_DEFER_ACCEPT, whole seconds)."),
-	SOCK(fastopen, OPT_INT, 0, 65535, "connections", "Take data with the first packet, for this many connections at once (TCP_FASTOPEN)."),
+	SOCK(defer_accept, OPT_DURATION, 0, 32767, NULL,
+	  "Accept a connection only once it has sent something, at most this much later "
+		 "(TCP_DEFER_ACCEPT, whole seconds)."),
+	SOCK(fastopen, OPT_INT, 0, 65535,
+	  "connections", "Take data with the first packet, for this many connections at once (TCP_FASTOPEN)."),
 	SOCK(rcvbuf, OPT_SIZE, 0, INT32_MAX / 2, "bytes", "Receive buffer (SO_RCVBUF)."),
 	SOCK(sndbuf, OPT_SIZE, 0, INT32_MAX / 2, "bytes", "Send buffer (SO_SNDBUF)."),
 	SOCK(tos, OPT_INT, 0, 255, NULL, "Type of service or traffic class (IP_TOS, IPV6_TCLASS)."),
@@ -181,7 +190,8 @@ const struct option service_rows[] = {
 	{ .name = "group", .type = OPT_STRING, AT(group), D, .doc = "Group, if not the user's own." },
 	{ .name = "groups", .type = OPT_LIST, AT(groups), .check = check_not_empty, D,
 	  .doc = "Supplementary groups, if not the user's own; {} for none." },
-	{ .name = "umask", .type = OPT_OCTAL, AT(mask), .max = 0777, D, .doc = "File mode mask of the program." },
+	{ .name = "umask", .type = OPT_OCTAL, AT(mask), .max = 0777, D,
+	  .doc = "File mode mask of the program." },
 	{ .name = "chroot", .type = OPT_STRING, AT(chroot), .check = check_path, D,
 	  .doc = "Root directory of the program; exec is looked up inside." },
 	{ .name = "directory", .type = OPT_STRING, AT(directory), .check = check_path, D,
@@ -257,14 +267,20 @@ const struct option service_rows[] = {
 };
 
 const struct option listener_rows[] = {
-	{ .name = "host", .type = OPT_STRING, IN(listener_conf, host), .check = addr_check_host, .doc = "Name or address; every address if not given, or *." },
-	{ .name = "service", .type = OPT_STRING, IN(listener_conf, service), .check = addr_check_port, .doc = "Port number or name; 0 for one that the kernel chooses." },
+	{ .name = "host", .type = OPT_STRING, IN(listener_conf, host), .check = addr_check_host,
+	  .doc = "Name or address; every address if not given, or *." },
+	{ .name = "service", .type = OPT_STRING, IN(listener_conf, service), .check = addr_check_port,
+	  .doc = "Port number or name; 0 for one that the kernel chooses." },
 	{ .name = "addrs", .type = OPT_LIST, IN(listener_conf, addrs), .check = check_address,
 	  .doc = "Addresses that need no look-up, as one listener: with port 0 they share a port." },
-	{ .name = "handle", .type = OPT_STRING, IN(listener_conf, handle), .doc = "An inherited listening socket: its number, or its name in LISTEN_FDNAMES." },
-	{ .name = "family", .type = OPT_ENUM, IN(listener_conf, family), .def = "unspec", .words = family_words, .doc = "Family of the addresses: IPv4 (inet), IPv6 (inet6) or both." },
-	{ .name = "socktype", .type = OPT_ENUM, IN(listener_conf, socktype), .def = "stream", .words = socktype_words, .doc = "Type of socket." },
-	{ .name = "protocol", .type = OPT_STRING, IN(listener_conf, protocol), .doc = "Name or number of a protocol, if not the usual one of the socktype." },
+	{ .name = "handle", .type = OPT_STRING, IN(listener_conf, handle),
+	  .doc = "An inherited listening socket: its number, or its name in LISTEN_FDNAMES." },
+	{ .name = "family", .type = OPT_ENUM, IN(listener_conf, family), .def = "unspec", .words = family_words,
+	  .doc = "Family of the addresses: IPv4 (inet), IPv6 (inet6) or both." },
+	{ .name = "socktype", .type = OPT_ENUM, IN(listener_conf, socktype), .def = "stream", .words = socktype_words,
+	  .doc = "Type of socket." },
+	{ .name = "protocol", .type = OPT_STRING, IN(listener_conf, protocol),
+	  .doc = "Name or number of a protocol, if not the usual one of the socktype." },
 	{ .name = "flags", .type = OPT_LIST, IN(listener_conf, flags), .check = check_ai_flag,
 	  .doc = "Flags of the look-up: passive, numerichost, numericserv, addrconfig, v4mapped, all, canonname." },
 	{ .name = NULL },
@@ -273,11 +289,13 @@ const struct option listener_rows[] = {
 const struct option global_rows[] = {
 	{ .name = "target", .section = "log", .type = OPT_STRING, IN(global_conf, log.target), .check = sink_check_target,
 	  .doc = "Where events go: stderr, syslog, journal or file:PATH." },
-	{ .name = "format", .section = "log", .type = OPT_ENUM, IN(global_conf, log.format), .words = log_format_names, .doc = "Form of an event." },
+	{ .name = "format", .section = "log", .type = OPT_ENUM, IN(global_conf, log.format), .words = log_format_names,
+	  .doc = "Form of an event." },
 	{ .name = "level", .section = "log", .type = OPT_ENUM, IN(global_conf, log.level), .words = log_level_names,
 	  .doc = "The least important events that are logged: error, warning, info or debug." },
 	{ .name = NULL },
 };
+/* clang-format on */
 
 int
 schema_signal(const struct service_conf *s)
@@ -322,7 +340,9 @@ row_count(void)
 void
 service_conf_init(struct service_conf *s)
 {
-	*s = (struct service_conf){ .mode = -1, .mask = -1, .nice = NUMBER_UNSET, .oom_score_adj = NUMBER_UNSET };
+	*s = (struct service_conf){
+		.mode = -1, .mask = -1, .nice = NUMBER_UNSET, .oom_score_adj = NUMBER_UNSET
+	};
 	s->log.format = s->log.level = -1;
 	/* All of the ints in there. */
 	memset(&s->sock, 0xff, offsetof(struct sockopts_conf, device));

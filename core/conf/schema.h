@@ -37,11 +37,11 @@ struct log_conf {
 struct service_conf {
 	char *name;
 	struct origin origin;
-	bool refused; /* something about it is wrong: it must not run */
-	bool broken;  /* not even all of its keys are known: looking closer would only mislead */
+	bool refused;           /* something about it is wrong: it must not run */
+	bool broken;            /* not even all of its keys are known: looking closer would only mislead */
 	struct origin *origins; /* one for each row of service_rows */
-	bool *inherited;	/* likewise: the value came from `defaults` */
-	bool *wrong;		/* likewise: a value was given and could not be read */
+	bool *inherited;        /* likewise: the value came from `defaults` */
+	bool *wrong;            /* likewise: a value was given and could not be read */
 
 	struct list_value listen;
 	struct listener_conf *listeners;
@@ -71,7 +71,7 @@ struct service_conf {
 	struct list_value env, pass_env;
 	char *stderr_to;
 	int64_t timeout, idle_timeout; /* 0: none */
-	int kill_signal; /* index of the word */
+	int kill_signal;               /* index of the word */
 	int64_t kill_after;
 	bool session;
 	int close;

@@ -70,8 +70,8 @@ input_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 void
-drain_start(struct drain *d, struct event_base *base, int fd, int64_t timeout_ms,
-	    void (*done)(void *), void *arg)
+drain_start(struct drain *d, struct event_base *base, int fd, int64_t timeout_ms, void (*done)(void *),
+	    void *arg)
 {
 	*d = (struct drain){ .fd = fd, .done = done, .arg = arg };
 	d->deadline_ms = clock_monotonic_ms() + timeout_ms;

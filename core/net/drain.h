@@ -26,8 +26,8 @@ bool drain_is_needless(int fd);
 
 /* Takes over fd. done is called once: before this returns if nothing has to be waited for, and
  * otherwise from the loop; the descriptor is closed by then. timeout in milliseconds. */
-void drain_start(struct drain *, struct event_base *, int fd, int64_t timeout_ms,
-		 void (*done)(void *), void *arg);
+void drain_start(struct drain *, struct event_base *, int fd, int64_t timeout_ms, void (*done)(void *),
+		 void *arg);
 
 /* Moves the deadline closer, to at most this many milliseconds from now. */
 void drain_shorten(struct drain *, int64_t timeout_ms);

@@ -24,7 +24,7 @@ struct listener_socket {
 	struct addr wanted, bound;
 	int fd;
 	struct socket_file file;
-	bool held;    /* HOLD_CHILD for this socket alone */
+	bool held; /* HOLD_CHILD for this socket alone */
 	struct socket_fail fail;
 	struct evconnlistener *lev; /* LISTENER_ACCEPT */
 	struct event *ready;        /* LISTENER_READY */
@@ -238,8 +238,7 @@ port_chooser(const struct listener *l)
 static bool
 is_covered(const struct listener *l, const struct addr *a)
 {
-	if (l->params.socket.options.v6only != 0 || a->sa.sa_family != AF_INET ||
-	    !addr_is_wildcard(&a->sa))
+	if (l->params.socket.options.v6only != 0 || a->sa.sa_family != AF_INET || !addr_is_wildcard(&a->sa))
 		return false;
 	for (size_t i = 0; i < l->nsockets; i++) {
 		const struct addr *b = &l->sockets[i].wanted;
@@ -337,7 +336,8 @@ report(struct listener *l, const bool *tried)
 			continue;
 		if (ls->fd >= 0 && watch(ls) < 0) {
 			close_socket(ls);
-			ls->fail = (struct socket_fail){ .rank = FAIL_LISTEN, .syscall = "epoll_ctl",
+			ls->fail = (struct socket_fail){ .rank = FAIL_LISTEN,
+							 .syscall = "epoll_ctl",
 							 .errnum = errno ? errno : ENOMEM };
 		}
 		if (ls->fd >= 0 && l->on->on_listen)
@@ -384,8 +384,7 @@ adopt_handle(struct listener *l, int fd, struct error *err)
 	int listening = 0;
 	bool tried = true;
 
-	if (getsockname(fd, &a.sa, &a.len) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &a.socktype, &len) < 0)
+	if (getsockname(fd, &a.sa, &a.len) < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &a.socktype, &len) < 0)
 		return error_set(err, errno, "descriptor %d", fd);
 	len = sizeof(listening);
 	if (a.socktype != SOCK_DGRAM &&

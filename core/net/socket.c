@@ -8,8 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int
-failed(struct socket_fail *f, int rank, const char *syscall, int errnum, const char *fmt, ...)
+static int failed(struct socket_fail *f, int rank, const char *syscall, int errnum, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
 static int
@@ -100,8 +99,8 @@ bind_address(int fd, const struct addr *a, struct socket_fail *f)
 }
 
 int
-socket_open(const struct addr *a, const struct socket_params *p, struct addr *bound,
-	    struct socket_file *file, struct socket_fail *f)
+socket_open(const struct addr *a, const struct socket_params *p, struct addr *bound, struct socket_file *file,
+	    struct socket_fail *f)
 {
 	int fd;
 

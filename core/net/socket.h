@@ -13,7 +13,7 @@ struct socket_params {
 	int queuesize;
 	struct sockopts options;
 	/* The file of a unix socket. */
-	int mode; /* -1: as the umask has it */
+	int mode;    /* -1: as the umask has it */
 	uid_t owner; /* (uid_t)-1: unchanged */
 	gid_t group; /* (gid_t)-1: unchanged */
 };
@@ -34,8 +34,9 @@ struct socket_file {
 };
 
 /* Returns a close-on-exec descriptor that listens (streams) or is bound (datagrams) and writes its
- * real address to *bound and its file, if it has one, to *file; or -1 with *fail filled in and nothing left open or created. A unix
- * socket's file that nobody listens on is replaced; one that is in use, or is no socket, is not. */
+ * real address to *bound and its file, if it has one, to *file; or -1 with *fail filled in and nothing
+ * left open or created. A unix socket's file that nobody listens on is replaced; one that is in use, or
+ * is no socket, is not. */
 int socket_open(const struct addr *, const struct socket_params *, struct addr *bound,
 		struct socket_file *file, struct socket_fail *fail);
 

@@ -15,7 +15,7 @@ struct acl {
 		uint8_t bytes[16]; /* IPv4 as v4-mapped */
 		uint8_t bits;      /* of the 128 */
 		enum acl_kind { ACL_ALL, ACL_UNIX, ACL_IPV4, ACL_IPV6 } kind;
-	} *entries;
+	} * entries;
 	size_t n;
 };
 

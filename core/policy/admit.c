@@ -1,7 +1,6 @@
 #include "core/policy/admit.h"
 #include <stddef.h>
 
-
 bool
 admit_address(const struct admission *a, const struct sockaddr *peer)
 {

@@ -133,7 +133,8 @@ fresh_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	/* New ones stand at the end: those before the first old one from the end are all watched. */
-	TAILQ_FOREACH_REVERSE(k, &all, capture_list, entry) {
+	TAILQ_FOREACH_REVERSE(k, &all, capture_list, entry)
+	{
 		if (nfresh == 0)
 			break;
 		if (k->fresh)

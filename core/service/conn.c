@@ -55,8 +55,7 @@ read_unix_peer(struct conn *c)
 }
 
 struct conn *
-conn_new(struct service *s, struct listener_socket *ls, int fd, const struct sockaddr *peer,
-	 socklen_t len)
+conn_new(struct service *s, struct listener_socket *ls, int fd, const struct sockaddr *peer, socklen_t len)
 {
 	struct conn *c = allocate();
 

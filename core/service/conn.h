@@ -34,16 +34,16 @@ struct conn {
 	int64_t started_ms, ended_ms;
 
 	/* the handler's */
-	pid_t pid; /* of a program; 0: none */
+	pid_t pid;               /* of a program; 0: none */
 	struct bufferevent *bev; /* of a built-in handler */
 	const void *stream;      /* its callbacks */
 	int64_t active_ms;       /* when it last moved a byte */
 	const char *finishing;   /* how it will end once all is written */
 	struct capture *capture;
-	uint64_t generated; /* chargen's position */
+	uint64_t generated;      /* chargen's position */
 	const char *failed_step; /* of a program that could not be started */
 	int failed_errno;
-	int64_t queued;     /* what waited on a wait socket when the program got it */
+	int64_t queued; /* what waited on a wait socket when the program got it */
 
 	struct event *timer; /* timeout, then kill_after; or idle_timeout */
 	struct event *idle;
@@ -59,8 +59,7 @@ struct conn {
 TAILQ_HEAD(conn_list, conn);
 
 /* A new connection that has been admitted. Takes over fd. */
-struct conn *conn_new(struct service *, struct listener_socket *, int fd, const struct sockaddr *,
-		      socklen_t);
+struct conn *conn_new(struct service *, struct listener_socket *, int fd, const struct sockaddr *, socklen_t);
 
 /* Serves it: `start` is logged, or the reason why not. The connection may be gone afterwards. */
 void conn_start(struct conn *);

@@ -35,7 +35,7 @@ struct daemon {
 	size_t nsignals;
 	struct event *flush;
 	int pidfile_fd;
-	int parent_fd; /* background: where the caller waits for the status */
+	int parent_fd;      /* background: where the caller waits for the status */
 	unsigned announced; /* the registry's count of listen events that the address file shows */
 	bool ready, stopping, terminated, done;
 	int status;
@@ -176,8 +176,10 @@ log_problems(struct daemon *d)
 	for (size_t i = 0; i < d->problems.n; i++) {
 		const struct problem *p = &d->problems.items[i];
 
-		log_event(d->log, p->warning ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "config_error", p->service,
-			  LOG_FIELDS(LOG_S("file", p->file), { .key = "line", .number = p->line > 0, .i = p->line },
+		log_event(d->log, p->warning ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "config_error",
+			  p->service,
+			  LOG_FIELDS(LOG_S("file", p->file),
+				     { .key = "line", .number = p->line > 0, .i = p->line },
 				     LOG_S("key", p->key), LOG_S("error", p->text)));
 	}
 }
@@ -259,7 +261,8 @@ fail(struct daemon *d, int status, const char *why)
 {
 	d->status = status;
 	d->done = true;
-	log_event(d->log, LOG_LEVEL_ERROR, "stop", NULL, LOG_FIELDS(LOG_S("why", why), LOG_I("status", status)));
+	log_event(d->log, LOG_LEVEL_ERROR, "stop", NULL,
+		  LOG_FIELDS(LOG_S("why", why), LOG_I("status", status)));
 }
 
 /* --- ready --- */
@@ -281,7 +284,8 @@ write_addr_file(struct daemon *d)
 			struct listener_socket *ls;
 
 			for (size_t j = 0; (ls = listener_socket_at(s->listeners[i].listener, j)); j++)
-				text_printf(&t, "%s\t%s\n", s->name, addr_format_url(listener_socket_addr(ls), addr));
+				text_printf(&t, "%s\t%s\n", s->name,
+					    addr_format_url(listener_socket_addr(ls), addr));
 		}
 	}
 	r = fd_replace_file(d->addr_file, 0644, t.s ? t.s : "", t.len, &err);
@@ -408,7 +412,8 @@ stop(struct daemon *d, int sig)
 
 	d->stopping = true;
 	log_event(d->log, LOG_LEVEL_INFO, "stop", NULL,
-		  LOG_FIELDS(LOG_S("signal", sigabbrev_np(sig)), LOG_I("sessions", (int64_t)d->registry.sessions)));
+		  LOG_FIELDS(LOG_S("signal", sigabbrev_np(sig)),
+			     LOG_I("sessions", (int64_t)d->registry.sessions)));
 	inherit_notify("STOPPING=1\n");
 	if (sig == SIGQUIT)
 		registry_drain(&d->registry);
@@ -440,7 +445,8 @@ signal_cb(evutil_socket_t sig, short what, void *arg)
 		break;
 	default:
 		log_event(d->log, LOG_LEVEL_WARNING, "signal", NULL,
-			  LOG_FIELDS(LOG_S("signal", sigabbrev_np((int)sig)), LOG_S("error", "has no meaning yet")));
+			  LOG_FIELDS(LOG_S("signal", sigabbrev_np((int)sig)),
+				     LOG_S("error", "has no meaning yet")));
 	}
 }
 
@@ -501,7 +507,8 @@ open_locked(const char *path, struct error *err)
 			pid[n > 0 ? n : 0] = '\0';
 			pid[strcspn(pid, "\n")] = '\0';
 			close(fd);
-			return error_set(err, 0, "pidfile %s is locked: evinetd runs already, as %s", path, pid);
+			return error_set(err, 0, "pidfile %s is locked: evinetd runs already, as %s", path,
+					 pid);
 		}
 		if (fstat(fd, &ours) == 0 && stat(path, &named) == 0 && ours.st_ino == named.st_ino &&
 		    ours.st_dev == named.st_dev)
@@ -559,7 +566,8 @@ warn_untaken_sockets(struct daemon *d)
 		if (fd < 0)
 			continue;
 		log_event(d->log, LOG_LEVEL_WARNING, "inherited", NULL,
-			  LOG_FIELDS(LOG_I("fd", fd), LOG_S("error", "no service listens on this descriptor")));
+			  LOG_FIELDS(LOG_I("fd", fd),
+				     LOG_S("error", "no service listens on this descriptor")));
 		if (!d->options.background)
 			close(fd);
 	}

@@ -10,12 +10,12 @@
  * error, 77 not permitted, 78 configuration. */
 
 struct daemon_options {
-	const char *config;     /* path */
-	bool background;	/* return to the caller's caller only when listening, or failed */
-	const char *pidfile;    /* or NULL */
-	int ready_fd;	        /* -1: none */
-	const char *addr_file;  /* or NULL */
-	const char *log_target; /* NULL: as configured, else stderr (syslog in the background) */
+	const char *config;        /* path */
+	bool background;           /* return to the caller's caller only when listening, or failed */
+	const char *pidfile;       /* or NULL */
+	int ready_fd;              /* -1: none */
+	const char *addr_file;     /* or NULL */
+	const char *log_target;    /* NULL: as configured, else stderr (syslog in the background) */
 	int log_format, log_level; /* -1: as configured */
 };
 

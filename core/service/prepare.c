@@ -38,8 +38,8 @@ choose_handler(struct preparation *p)
 	names[n] = NULL;
 	near = text_nearest(s->conf->handler, names);
 	problem_add(p->problems, service_conf_origin(s->conf, NULL, "handler"), s->name, "handler",
-		    "\"%s\" is unknown%s%s%s", s->conf->handler, near ? "; did you mean " : "", near ? near : "",
-		    near ? "?" : "");
+		    "\"%s\" is unknown%s%s%s", s->conf->handler, near ? "; did you mean " : "",
+		    near ? near : "", near ? "?" : "");
 }
 
 /* --- listeners --- */
@@ -79,7 +79,8 @@ add_listener(struct preparation *p, const char *text, struct origin origin)
 	o->mark = conf->sock.mark;
 	o->priority = conf->sock.priority;
 	/* A datagram is answered from the address it was sent to. */
-	o->pktinfo = s->handler && (s->handler->sockets & HANDLER_DATAGRAM) && !conf->wait ? 1 : SOCKOPT_UNSET;
+	o->pktinfo =
+		s->handler && (s->handler->sockets & HANDLER_DATAGRAM) && !conf->wait ? 1 : SOCKOPT_UNSET;
 	o->device = conf->sock.device;
 	o->congestion = conf->sock.congestion;
 	return sl;
@@ -217,9 +218,10 @@ use_addrs(struct preparation *p, struct service_listener *sl, const struct liste
 static void
 long_form(struct preparation *p, const struct listener_conf *l)
 {
-	char *text = l->handle	     ? xasprintf("fd:%s", l->handle)
-		     : l->addrs.list.n ? xstrdup(l->addrs.list.items[0])
-				       : xasprintf("%s:%s", l->host ? l->host : "*", l->service ? l->service : "0");
+	char *text = l->handle ? xasprintf("fd:%s", l->handle)
+		     : l->addrs.list.n
+			     ? xstrdup(l->addrs.list.items[0])
+			     : xasprintf("%s:%s", l->host ? l->host : "*", l->service ? l->service : "0");
 	struct service_listener *sl = add_listener(p, text, l->origin);
 	int ways = (l->handle != NULL) + (l->addrs.list.n > 0) + (l->host || l->service);
 
@@ -236,7 +238,8 @@ long_form(struct preparation *p, const struct listener_conf *l)
 		return;
 	}
 	if (l->protocol && protocol_number(l->protocol, &sl->params.protocol) < 0)
-		problem_add(p->problems, l->origin, p->s->name, "listener.protocol", "\"%s\" is unknown", l->protocol);
+		problem_add(p->problems, l->origin, p->s->name, "listener.protocol", "\"%s\" is unknown",
+			    l->protocol);
 	if (l->handle) {
 		sl->handle = xstrdup(l->handle);
 	} else if (l->addrs.list.n) {
@@ -315,7 +318,8 @@ prepare_admission(struct preparation *p)
 		      "cannot be kept with wait = true: the program accepts the clients itself");
 	if (conf->wait && conf->per_source) {
 		if (service_conf_says(conf, NULL, "per_source"))
-			wrong(p, NULL, "per_source", "cannot be kept with wait = true: the program accepts the clients itself");
+			wrong(p, NULL, "per_source",
+			      "cannot be kept with wait = true: the program accepts the clients itself");
 		else
 			a->slots.per_source = 0; /* of defaults, where it is meant for those that can */
 	}
@@ -335,9 +339,10 @@ useless(struct preparation *p, const char *section, const char *key, const char 
 static void
 check_useless_keys(struct preparation *p)
 {
-	static const char *const programs[] = { "argv0",  "user",	   "group",	   "groups",  "umask",
-						"chroot", "directory", "nice",	   "oom_score_adj", "env",
-						"pass_env", "session", "no_new_privs", "capabilities", NULL };
+	static const char *const programs[] = { "argv0",         "user",         "group",     "groups",
+						"umask",         "chroot",       "directory", "nice",
+						"oom_score_adj", "env",          "pass_env",  "session",
+						"no_new_privs",  "capabilities", NULL };
 	const struct service *s = p->s;
 	bool program = s->handler->sockets & HANDLER_WAIT;
 
@@ -347,7 +352,8 @@ check_useless_keys(struct preparation *p)
 		if (o->section && strcmp(o->section, "rlimit") == 0)
 			useless(p, o->section, o->name, "on a built-in handler");
 	if (!program && (s->conf->exec.list.n || s->conf->shell))
-		wrong(p, NULL, s->conf->shell ? "shell" : "exec", "either a program or a built-in handler, not both");
+		wrong(p, NULL, s->conf->shell ? "shell" : "exec",
+		      "either a program or a built-in handler, not both");
 	if (s->conf->wait)
 		useless(p, NULL, "idle_timeout", "with wait = true: the program has the connections");
 	if (program && s->conf->close == CLOSE_LEAVE)
@@ -389,7 +395,8 @@ service_prepare(struct registry *r, struct config *config, const struct service_
 	for (size_t i = 0; i < conf->nlisteners; i++)
 		long_form(&p, &conf->listeners[i]);
 	if (s->nlisteners == 0 && !service_conf_wrong(conf, "listen"))
-		problem_add(problems, conf->origin, s->name, "listen", "expected at least one address to listen on");
+		problem_add(problems, conf->origin, s->name, "listen",
+			    "expected at least one address to listen on");
 	prepare_admission(&p);
 	if (s->handler) {
 		check_socktypes(&p);

@@ -12,8 +12,12 @@ void
 registry_init(struct registry *r, struct event_base *base, const struct handler *const *handlers,
 	      const struct registry_callbacks *on, void *arg)
 {
-	*r = (struct registry){ .base = base, .handlers = handlers, .on = on, .arg = arg,
-				.log_target = "stderr", .log_level = LOG_LEVEL_INFO };
+	*r = (struct registry){ .base = base,
+				.handlers = handlers,
+				.on = on,
+				.arg = arg,
+				.log_target = "stderr",
+				.log_level = LOG_LEVEL_INFO };
 	TAILQ_INIT(&r->services);
 	for (size_t i = 0; i < RESERVE; i++)
 		r->reserve[i] = -1;

@@ -34,23 +34,23 @@ struct registry {
 		int format, level;
 		struct sink *sink;
 		struct log *log;
-	} *logs; /* those of services with a target of their own */
+	} * logs;               /* those of services with a target of their own */
 	const char *log_target; /* of `log`; borrowed */
 	enum log_format log_format;
 	enum log_level log_level;
 	uint64_t last_session;
-	size_t sessions;  /* those that are not finished, draining ones included */
-	int short_of_files; /* services that had to hold for want of a descriptor, lately */
-	size_t unsettled; /* listeners that have not been tried yet */
-	bool checking;   /* --check: names are looked up at once, nothing is opened */
-	bool stopping; /* no more connections */
-	bool forced;   /* at once: nothing is waited for */
-	bool ending;   /* sessions are asked to end as well */
-	int pending;   /* connections that wait for a descriptor */
-	int reserve[RESERVE]; /* descriptors for them: without, all could wait for each other */
+	size_t sessions;        /* those that are not finished, draining ones included */
+	int short_of_files;     /* services that had to hold for want of a descriptor, lately */
+	size_t unsettled;       /* listeners that have not been tried yet */
+	bool checking;          /* --check: names are looked up at once, nothing is opened */
+	bool stopping;          /* no more connections */
+	bool forced;            /* at once: nothing is waited for */
+	bool ending;            /* sessions are asked to end as well */
+	int pending;            /* connections that wait for a descriptor */
+	int reserve[RESERVE];   /* descriptors for them: without, all could wait for each other */
 	unsigned listen_events; /* grows with each socket that begins to listen */
-	int failed;      /* exit status of the most telling failure to listen */
-	struct rlimit nofile; /* what programs get: the daemon may have raised its own */
+	int failed;             /* exit status of the most telling failure to listen */
+	struct rlimit nofile;   /* what programs get: the daemon may have raised its own */
 	bool set_nofile;
 };
 

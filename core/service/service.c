@@ -42,8 +42,7 @@ service_log(struct service *s, enum log_level level, const char *event, const st
 }
 
 void
-service_log_summed(struct service *s, enum log_level level, const char *event,
-		   const struct log_field *f)
+service_log_summed(struct service *s, enum log_level level, const char *event, const struct log_field *f)
 {
 	if (log_wants(s->log, level) && wants_event(s, event))
 		log_event_summed(s->log, level, event, s->name, f);
@@ -242,9 +241,10 @@ log_refusal(struct service *s, const struct sockaddr *peer, socklen_t len, uint3
 	char text[ADDR_TEXT];
 
 	if (log_wants(s->log, LOG_LEVEL_INFO))
-		service_log(s, LOG_LEVEL_INFO, "refuse",
-			    LOG_FIELDS(LOG_S("peer", addr_format(peer, len, text)), LOG_S("reason", reason),
-				       { .key = "peer_uid", .number = peer->sa_family == AF_UNIX, .i = uid }));
+		service_log(
+			s, LOG_LEVEL_INFO, "refuse",
+			LOG_FIELDS(LOG_S("peer", addr_format(peer, len, text)), LOG_S("reason", reason),
+				   { .key = "peer_uid", .number = peer->sa_family == AF_UNIX, .i = uid }));
 }
 
 static void
@@ -282,9 +282,11 @@ service_queued(const struct listener_socket *ls)
 	if (listener_socket_addr(ls)->sa.sa_family == AF_UNIX)
 		return -1;
 	if (listener_socket_addr(ls)->socktype == SOCK_STREAM)
-		return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ? -1 : (int64_t)info.tcpi_unacked;
+		return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ? -1
+									      : (int64_t)info.tcpi_unacked;
 	len = sizeof(mem);
-	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, mem, &len) < 0 ? -1 : (int64_t)mem[SK_MEMINFO_RMEM_ALLOC];
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, mem, &len) < 0 ? -1
+								     : (int64_t)mem[SK_MEMINFO_RMEM_ALLOC];
 }
 
 static void
@@ -345,7 +347,8 @@ on_listen(struct listener_socket *ls, void *arg)
 		    LOG_FIELDS(LOG_S("address", addr_format_url(a, text)),
 			       LOG_S("family", addr_family_name(a->sa.sa_family)),
 			       LOG_S("socktype", addr_socktype_name(a->socktype)),
-			       { .key = "queuesize", .number = a->socktype != SOCK_DGRAM,
+			       { .key = "queuesize",
+				 .number = a->socktype != SOCK_DGRAM,
 				 .i = sl->params.socket.queuesize }));
 }
 

@@ -19,10 +19,10 @@ struct service_listener {
 	struct service *service;
 	struct listener *listener;
 	struct listener_params params;
-	struct addr *addrs;  /* what params.addrs points to */
-	char *host, *port;   /* likewise */
-	char *handle;        /* fd:NAME, taken at the start */
-	char *text;          /* as configured, for messages */
+	struct addr *addrs; /* what params.addrs points to */
+	char *host, *port;  /* likewise */
+	char *handle;       /* fd:NAME, taken at the start */
+	char *text;         /* as configured, for messages */
 	struct origin origin;
 	struct event *retry;
 	bool settled;

@@ -191,9 +191,8 @@ addr_spec_parse(const char *text, struct addr_spec *spec, struct error *err)
 static void
 format_unix(const struct sockaddr_un *un, socklen_t len, char buf[ADDR_TEXT])
 {
-	size_t n = len > offsetof(struct sockaddr_un, sun_path)
-			   ? len - offsetof(struct sockaddr_un, sun_path)
-			   : 0;
+	size_t n = len > offsetof(struct sockaddr_un, sun_path) ? len - offsetof(struct sockaddr_un, sun_path)
+								: 0;
 
 	if (n == 0)
 		snprintf(buf, ADDR_TEXT, "unix");
@@ -230,7 +229,8 @@ addr_format(const struct sockaddr *sa, socklen_t len, char buf[ADDR_TEXT])
 		format_unix((const struct sockaddr_un *)(const void *)sa, len, buf);
 		break;
 	case AF_VSOCK:
-		snprintf(buf, ADDR_TEXT, "vsock:%u:%u", ((const struct sockaddr_vm *)(const void *)sa)->svm_cid,
+		snprintf(buf, ADDR_TEXT, "vsock:%u:%u",
+			 ((const struct sockaddr_vm *)(const void *)sa)->svm_cid,
 			 ((const struct sockaddr_vm *)(const void *)sa)->svm_port);
 		break;
 	default:
@@ -247,8 +247,8 @@ addr_format_url(const struct addr *a, char buf[ADDR_TEXT])
 
 	addr_format(&a->sa, a->len, plain);
 	if (a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6) {
-		snprintf(buf, ADDR_TEXT, "%s:%.*s", a->socktype == SOCK_DGRAM ? "udp" : "tcp",
-			 ADDR_TEXT - 8, plain);
+		snprintf(buf, ADDR_TEXT, "%s:%.*s", a->socktype == SOCK_DGRAM ? "udp" : "tcp", ADDR_TEXT - 8,
+			 plain);
 		return buf;
 	}
 	rest = strncmp(plain, "unix", 4) == 0 ? plain + 4 : NULL;

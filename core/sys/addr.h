@@ -28,10 +28,10 @@ struct addr {
 /* `[KIND:][HOST:]PORT` taken apart, as users write it. Nothing has been looked up yet. */
 struct addr_spec {
 	enum addr_kind { ADDR_INET, ADDR_UNIX, ADDR_VSOCK, ADDR_FD } kind;
-	int family;    /* AF_UNSPEC, AF_INET, AF_INET6 for ADDR_INET */
+	int family; /* AF_UNSPEC, AF_INET, AF_INET6 for ADDR_INET */
 	int socktype;
-	char host[256]; /* "" = every address (ADDR_INET); the CID (ADDR_VSOCK) */
-	char port[64];  /* number or service name; the name or number for ADDR_FD */
+	char host[256];   /* "" = every address (ADDR_INET); the CID (ADDR_VSOCK) */
+	char port[64];    /* number or service name; the name or number for ADDR_FD */
 	struct addr addr; /* filled for ADDR_UNIX and ADDR_VSOCK */
 };
 

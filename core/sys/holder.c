@@ -52,8 +52,7 @@ clashes(const char *local, const struct addr *a)
 		return true;
 	if (n == 1 && a->sa.sa_family == AF_INET)
 		return words[0] == a->in.sin_addr.s_addr;
-	return n == 4 && a->sa.sa_family == AF_INET6 &&
-	       memcmp(words, &a->in6.sin6_addr, sizeof(words)) == 0;
+	return n == 4 && a->sa.sa_family == AF_INET6 && memcmp(words, &a->in6.sin6_addr, sizeof(words)) == 0;
 }
 
 /* The inode of the socket that holds the address, from /proc/net/{tcp,udp}{,6}; 0 if unknown. */
@@ -67,8 +66,7 @@ inode_of(const struct addr *a, const char *table)
 	if (!f)
 		return 0;
 	while (!found && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, " %*[^:]: %79s %*s %7s %*s %*s %*s %*s %*s %lu", local, state,
-			   &inode) != 3)
+		if (sscanf(line, " %*[^:]: %79s %*s %7s %*s %*s %*s %*s %*s %lu", local, state, &inode) != 3)
 			continue;
 		/* 0A is LISTEN; an unconnected datagram socket is in state 07. */
 		if ((strcmp(state, "0A") == 0 || a->socktype == SOCK_DGRAM) && clashes(local, a))

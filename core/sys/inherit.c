@@ -2,8 +2,8 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,8 +184,7 @@ inherit_notify(const char *message)
 	if (fd < 0)
 		return;
 	/* A manager that does not read must not stop us: the message is advice. */
-	(void)!sendto(fd, message, strlen(message), MSG_DONTWAIT | MSG_NOSIGNAL,
-		      (struct sockaddr *)&un,
+	(void)!sendto(fd, message, strlen(message), MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&un,
 		      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 	close(fd);
 }

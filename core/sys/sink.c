@@ -38,8 +38,7 @@ static const int priorities[] = { 3, 4, 6, 7 };
 int
 sink_check_target(const char *target, struct error *err)
 {
-	if (strcmp(target, "stderr") == 0 || strcmp(target, "syslog") == 0 ||
-	    strcmp(target, "journal") == 0)
+	if (strcmp(target, "stderr") == 0 || strcmp(target, "syslog") == 0 || strcmp(target, "journal") == 0)
 		return 0;
 	if (strncmp(target, "file:/", 6) == 0 && target[6])
 		return 0;
@@ -284,8 +283,8 @@ journal_put(struct log_sink *base, const struct log_record *r)
 	struct sink *k = (struct sink *)(void *)base;
 	struct text t = { 0 };
 
-	text_printf(&t, "PRIORITY=%d\nSYSLOG_IDENTIFIER=evinetd\nEVINET_EVENT=%s\n",
-		    priorities[r->level], r->event);
+	text_printf(&t, "PRIORITY=%d\nSYSLOG_IDENTIFIER=evinetd\nEVINET_EVENT=%s\n", priorities[r->level],
+		    r->event);
 	if (r->service && !strchr(r->service, '\n'))
 		text_printf(&t, "EVINET_SERVICE=%s\n", r->service);
 	for (const struct log_field *f = r->fields; f && f->key; f++) {

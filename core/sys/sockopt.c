@@ -11,6 +11,7 @@
 #define IPV6_TRANSPARENT 75
 #endif
 
+/* clang-format off */
 #define AT(member) offsetof(struct sockopts, member)
 #define ROW(n, fam, type, lvl, opt) \
 	{ .name = #n, .label = #lvl ", " #opt, .family = (fam), .socktype = (type), \
@@ -50,6 +51,7 @@ const struct sockopt_row sockopt_rows[] = {
 	STRING(congestion, SOCK_STREAM, IPPROTO_TCP, TCP_CONGESTION),
 	{ .name = NULL },
 };
+/* clang-format on */
 
 void
 sockopts_init(struct sockopts *o)

@@ -18,7 +18,7 @@ struct sockopts {
 	int nodelay, defer_accept, fastopen;
 	int rcvbuf, sndbuf;
 	int tos, mark, priority;
-	int pktinfo; /* tell the address that a datagram was sent to */
+	int pktinfo;                     /* tell the address that a datagram was sent to */
 	const char *device, *congestion; /* NULL: unset; borrowed */
 };
 

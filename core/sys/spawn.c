@@ -32,8 +32,7 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-	__has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
 #define SANITIZED 1
 #endif
 #endif
@@ -185,14 +184,12 @@ child_capabilities(const struct job *j)
 	uint64_t caps = j->plan->caps;
 
 	for (int i = 0; i < SPAWN_CAPS_WORDS; i++) {
-		data[i].effective = data[i].permitted = data[i].inheritable =
-			(uint32_t)(caps >> (32 * i));
+		data[i].effective = data[i].permitted = data[i].inheritable = (uint32_t)(caps >> (32 * i));
 	}
 	if (syscall(SYS_capset, &head, data) < 0)
 		child_fail(j, "capabilities");
 	for (int cap = 0; cap < 64; cap++)
-		if ((caps & (1ULL << cap)) &&
-		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+		if ((caps & (1ULL << cap)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
 			child_fail(j, "capabilities");
 }
 

@@ -18,24 +18,24 @@ struct spawn_plan {
 	const char *path; /* absolute, or relative to `directory` */
 	char **argv;
 	struct creds creds;
-	bool session;       /* setsid instead of an own process group */
-	bool set_nofile;    /* give back `nofile` (the daemon raised its own limit) */
+	bool session;    /* setsid instead of an own process group */
+	bool set_nofile; /* give back `nofile` (the daemon raised its own limit) */
 	struct rlimit nofile;
 	int nrlimits;
 	struct {
 		int resource;
 		struct rlimit limit;
 	} rlimits[SPAWN_RLIMITS];
-	int mask;           /* umask, -1: unchanged */
-	const char *root;   /* chroot, or NULL */
+	int mask;              /* umask, -1: unchanged */
+	const char *root;      /* chroot, or NULL */
 	const char *directory; /* or NULL: unchanged ("/" after a chroot) */
 	bool set_nice;
 	int nice;
 	bool set_oom;
 	int oom_score_adj;
 	bool no_new_privs;
-	bool set_caps;      /* exactly `caps`, in every set, and no way to get another */
-	uint64_t caps;      /* bit N = capability N */
+	bool set_caps; /* exactly `caps`, in every set, and no way to get another */
+	uint64_t caps; /* bit N = capability N */
 };
 
 /* Descriptors of the child. 0 to 2 must be valid; `extra` becomes 3, or is -1. All others must be

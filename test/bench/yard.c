@@ -49,7 +49,7 @@ main(int argc, char **argv)
 
 		if (fd < 0)
 			continue;
-		pid = share ? vfork() : fork();
+		pid = share ? vfork() : fork(); /* NOLINT: it is vfork that is measured */
 		if (pid == 0)
 			child(fd, argv + 2, envp);
 		if (pid < 0)

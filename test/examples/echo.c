@@ -191,8 +191,10 @@ main(int argc, char **argv)
 	event_base_dispatch(s.base);
 
 	listener_free(l);
-	while (!LIST_EMPTY(&s.clients))
-		client_free(LIST_FIRST(&s.clients));
+	for (struct client *c = LIST_FIRST(&s.clients), *next; c; c = next) {
+		next = LIST_NEXT(c, entry);
+		client_free(c);
+	}
 	event_free(term);
 	event_free(interrupt);
 	event_base_free(s.base);
