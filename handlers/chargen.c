@@ -24,7 +24,7 @@ on_written(struct conn *c)
 	char lines[LINES_PER_WRITE * LINE];
 
 	for (int i = 0; i < LINES_PER_WRITE; i++)
-		make_line(c->generated++, lines + i * LINE);
+		make_line(c->generated++, lines + (size_t)i * LINE);
 	bufferevent_write(c->bev, lines, sizeof(lines));
 }
 

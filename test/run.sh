@@ -27,14 +27,15 @@ run_one() {
 export -f run_one
 export results
 
-if [ $# -gt 0 ]; then
-	files=$(for f in "$@"; do
-		if [ "$f" = unit ]; then ls "$BUILD"/unit/*; else ls "test/bats/$(basename "$f" .bats).bats"; fi
-	done)
-else
-	files=$(ls -S test/bats/*.bats "$BUILD"/unit/*)
+files=()
+if [ $# -eq 0 ]; then
+	# The longest first, as far as their size tells.
+	mapfile -t files < <(ls -S test/bats/*.bats "$BUILD"/unit/*)
 fi
-printf '%s\n' $files | xargs -P "$jobs" -I{} bash -c 'run_one {}'
+for f in "$@"; do
+	if [ "$f" = unit ]; then files+=("$BUILD"/unit/*); else files+=("test/bats/$(basename "$f" .bats).bats"); fi
+done
+printf '%s\n' "${files[@]}" | xargs -P "$jobs" -I{} bash -c 'run_one {}'
 passed=$(cat "$results"/*.tap | grep -cE '^ok ')
 failed=$(cat "$results"/*.tap | grep -cE '^not ok ')
 if [ "$failed" -gt 0 ]; then

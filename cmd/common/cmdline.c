@@ -13,7 +13,7 @@ count(const struct cmdline_option *rows)
 {
 	size_t n = 0;
 
-	while (rows[n].name && n < OPTIONS_MAX)
+	while (n < OPTIONS_MAX && rows[n].name)
 		n++;
 	return n;
 }

@@ -46,7 +46,7 @@ starts(const struct lexer *x, const char *s)
 static bool
 skip_blanks(struct lexer *x)
 {
-	int line = x->line;
+	int line;
 
 	while (x->p < x->end) {
 		if (*x->p == '\n') {

@@ -105,8 +105,8 @@ reap_clear(void)
 	}
 }
 
-void
-reap_watch(pid_t pid, reap_cb cb, void *arg)
+static struct entry *
+add(pid_t pid, reap_cb cb, void *arg)
 {
 	struct entry **place = &table[(unsigned)pid % BUCKETS];
 	struct entry *e = unused;
@@ -117,6 +117,13 @@ reap_watch(pid_t pid, reap_cb cb, void *arg)
 		e = xcalloc(1, sizeof(*e));
 	*e = (struct entry){ .next = *place, .pid = pid, .cb = cb, .arg = arg };
 	*place = e;
+	return e;
+}
+
+void
+reap_watch(pid_t pid, reap_cb cb, void *arg)
+{
+	add(pid, cb, arg);
 }
 
 void
@@ -135,8 +142,7 @@ is_new_stranger(pid_t pid, int64_t since_ms)
 	struct entry *e = *find(pid);
 
 	if (!e) {
-		reap_watch(pid, NULL, NULL);
-		e = *find(pid);
+		e = add(pid, NULL, NULL);
 		e->stranger_ms = clock_monotonic_ms();
 	}
 	return e->stranger_ms > 0 && e->stranger_ms >= since_ms;

@@ -318,6 +318,7 @@ spawn_vm(struct job *j, struct spawn_failure *f)
 	args.stack = (uint64_t)(uintptr_t)stack;
 	j->report = &report;
 	pid = clone3_call(&args, child_main, j);
+	j->report = NULL;
 	if (pid < 0) {
 		*f = (struct spawn_failure){ "fork", (int)-pid, 0 };
 		return -1;

@@ -31,7 +31,8 @@ tap_equal_text(const char *got, const char *expected, const char *file, int line
 
 	tap_check(good, file, line, "%s", what);
 	if (!good)
-		printf("#   got:      %s\n#   expected: %s\n", got ? got : "NULL", expected ? expected : "NULL");
+		printf("#   got:      %s\n#   expected: %s\n", got ? got : "NULL",
+		       expected ? expected : "NULL");
 	return good;
 }
 

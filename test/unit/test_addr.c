@@ -328,6 +328,28 @@ round_trips(void)
 	ok(good, "3000 addresses read back as they were told");
 }
 
+/* The parts on their own, as a long form has them. */
+static void
+parts(void)
+{
+	static const char *const ports[] = { "0", "80", "65535", "http", "a-b_c", NULL };
+	static const char *const no_ports[] = { "",    "65536", "99999999999999999999",
+						"+80", "-1",    " 80",
+						"8:0", "8/0",   NULL };
+	static const char *const hosts[] = { "", "*", "localhost", "127.0.0.1", "::1", "fe80::1%lo", NULL };
+	static const char *const no_hosts[] = { " ", "a b", "a/b", "a*", "**", "a\n", NULL };
+	struct error err;
+
+	for (const char *const *s = ports; *s; s++)
+		ok(addr_check_port(*s, &err) == 0, "\"%s\" can be a port", *s);
+	for (const char *const *s = no_ports; *s; s++)
+		ok(addr_check_port(*s, &err) == -1, "\"%s\" cannot: %s", *s, err.text);
+	for (const char *const *s = hosts; *s; s++)
+		ok(addr_check_host(*s, &err) == 0, "\"%s\" can be a host", *s);
+	for (const char *const *s = no_hosts; *s; s++)
+		ok(addr_check_host(*s, &err) == -1, "host %d cannot", (int)(s - no_hosts));
+}
+
 int
 main(void)
 {
@@ -338,6 +360,7 @@ main(void)
 	formatting();
 	unmapping();
 	comparing();
+	parts();
 	round_trips();
 	return tap_done();
 }

@@ -79,13 +79,18 @@ tell_unless(bool good, const char *what)
 		tell(false, what);
 }
 
-/* The next free numbers from 3 on. */
+static void
+open_sockets_from(int first, int n)
+{
+	for (int fd = first; fd < first + n; fd++)
+		/* cppcheck-suppress leakReturnValNotUsed ; they stay open */
+		tell_unless(socket(AF_UNIX, SOCK_STREAM, 0) == fd, "sockets can be opened in their order");
+}
+
 static void
 open_sockets(int n)
 {
-	for (int fd = 3; fd < 3 + n; fd++)
-		/* cppcheck-suppress leakReturnValNotUsed ; they stay open */
-		tell_unless(socket(AF_UNIX, SOCK_STREAM, 0) == fd, "sockets can be opened in their order");
+	open_sockets_from(3, n);
 }
 
 static void
@@ -131,6 +136,24 @@ by_number(void)
 	tell(inherit_take("-1", &err) == -1 && inherit_take("", &err) == -1 &&
 		     inherit_take("3x", &err) == -1 && inherit_take("99999999999", &err) == -1,
 	     "nor what is no number");
+}
+
+static void
+only_what_was_there(void)
+{
+	struct error err;
+	int fds[8];
+
+	open_sockets(1);
+	inherit_init();
+	open_sockets_from(4, 1);
+	tell(inherit_take("4", &err) == -1 && strstr(err.text, "was not inherited"),
+	     "a socket that was opened later is the daemon's own and nobody's to take");
+	tell(inherit_sockets(fds, 8) == 1 && fds[0] == 3,
+	     "what was inherited is known, with LISTEN_FDS or without");
+	tell(inherit_sockets(fds, 0) == 0, "as many as there is room for");
+	tell(!inherit_is_taken(3) && inherit_take("3", &err) == 3 && inherit_is_taken(3),
+	     "and whether it was taken");
 }
 
 static void
@@ -301,6 +324,7 @@ main(void)
 	unsetenv("NOTIFY_SOCKET");
 	in_child(by_name);
 	in_child(by_number);
+	in_child(only_what_was_there);
 	in_child(fewer_names);
 	in_child(more_names);
 	in_child(numeric_name);

@@ -212,12 +212,31 @@ sums_in_time(void)
 	forget(&f);
 }
 
+/* A sink that cannot keep a line counts it; the log tells, before the next line that goes through. */
+static void
+lost_lines(void)
+{
+	struct fake f = { .base = { .put = keep } };
+	struct log *log = log_new(&f.base, LOG_FORMAT_JSON, LOG_LEVEL_INFO);
+
+	f.base.dropped = 3;
+	log_event(log, LOG_LEVEL_INFO, "next", NULL, NULL);
+	is_int((long long)f.lines.n, 2, "lines that the sink has lost are told with the next one");
+	ok(strstr(f.lines.items[0], "\"event\":\"log_dropped\",\"lines\":3}"), "as an event like others");
+	ok(strstr(f.lines.items[1], "\"event\":\"next\""), "in front of it");
+	log_event(log, LOG_LEVEL_INFO, "next", NULL, NULL);
+	is_int((long long)f.lines.n, 3, "and once");
+	log_free(log);
+	forget(&f);
+}
+
 int
 main(void)
 {
 	text_format();
 	json_format();
 	levels();
+	lost_lines();
 	sums();
 	sums_in_time();
 	return tap_done();
