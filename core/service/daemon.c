@@ -631,6 +631,11 @@ boot(struct daemon *d, const struct handler *const *handlers)
 static void
 shut_down(struct daemon *d)
 {
+	sigset_t all;
+
+	/* One TERM more must not turn an orderly end into another status. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
 	registry_free(&d->registry);
 	reap_clear();
 	for (size_t i = 0; i < d->nsignals; i++)
