@@ -19,6 +19,7 @@
 #include "core/sys/fd.h"
 #include "core/sys/inherit.h"
 #include "core/sys/reap.h"
+#include "core/sys/signals.h"
 #include "core/sys/sink.h"
 #include "core/sys/spawn.h"
 
@@ -54,17 +55,10 @@ no_op(int sig)
 static void
 reset_signals(void)
 {
-	struct sigaction sa = { .sa_handler = SIG_DFL }, old;
-	sigset_t none;
+	struct sigaction sa = { .sa_handler = no_op, .sa_flags = SA_RESTART };
 
-	for (int sig = 1; sig < NSIG; sig++)
-		if (sigaction(sig, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
-			sigaction(sig, &sa, NULL);
-	sa.sa_handler = no_op;
-	sa.sa_flags = SA_RESTART;
+	signals_reset();
 	sigaction(SIGPIPE, &sa, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* As many descriptors as are allowed; programs get the old limit back. */

@@ -83,6 +83,7 @@ sources() {
 events_of_code() {
 	{
 		sources | grep -oE '(LOG_LEVEL_[A-Z]+|level), *"[a-z_]+"' | grep -oE '"[a-z_]+"'
+		sources | grep -oE '\.event = "[a-z_]+"' | grep -oE '"[a-z_]+"'
 		sources | grep -oE 'log_hold\([^"{;]*"[a-z_]+"' | grep -oE '"[a-z_]+"'
 	} | tr -d '"' | sort -u
 }

@@ -30,10 +30,15 @@ in_child(bool (*run)(void))
 static bool
 fill_standard(void)
 {
+	int next;
+
 	close(0);
 	close(2);
-	return fd_fill_standard() == 0 && fcntl(0, F_GETFL) >= 0 && fcntl(2, F_GETFL) >= 0 &&
-	       open("/", O_RDONLY) > 2;
+	if (fd_fill_standard() < 0)
+		return false;
+	next = open("/", O_RDONLY);
+	close(next);
+	return fcntl(0, F_GETFL) >= 0 && fcntl(2, F_GETFL) >= 0 && next > 2;
 }
 
 static bool
@@ -85,15 +90,18 @@ files(void)
 	ok(fd_read_file(path, 100, &s, &len, &err) == 0 && len == 3 && memcmp(s, "a\0b", 4) == 0,
 	   "and read whole, NUL and all, with a NUL behind it");
 	free(s);
+	s = NULL;
 	ok(fd_replace_file(path, 0600, "", 0, &err) == 0 && fd_read_file(path, 100, &s, &len, &err) == 0 &&
 		   len == 0 && s[0] == '\0',
 	   "an empty one is a text, too");
 	free(s);
+	s = NULL;
 	memset(big, 'x', 100000);
 	ok(fd_replace_file(path, 0600, big, 100000, &err) == 0 &&
 		   fd_read_file(path, 100000, &s, &len, &err) == 0 && len == 100000 && strcmp(s, big) == 0,
 	   "a file may be as large as allowed");
 	free(s);
+	s = NULL;
 	ok(fd_read_file(path, 99999, &s, &len, &err) == -1 && err.errnum == EFBIG, "and not larger: %s",
 	   err.text);
 	ok(fd_read_file(missing, 100, &s, &len, &err) == -1 && err.errnum == ENOENT,

@@ -18,6 +18,7 @@
 
 #include "core/base/text.h"
 #include "core/sys/fd.h"
+#include "core/sys/signals.h"
 #include "core/sys/spawn.h"
 #include "test/unit/tap.h"
 
@@ -719,6 +720,7 @@ main(int argc, char **argv)
 	}
 	self[n] = '\0';
 	fd_cloexec_all(); /* as the daemon does */
+	signals_reset();
 	spawn_use("fork");
 	is(spawn_method(), "fork", "the fallback can be chosen");
 	everything();
