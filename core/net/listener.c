@@ -188,7 +188,7 @@ watch(struct listener_socket *ls)
 		ls->ready = event_new(l->base, ls->fd, EV_READ | EV_PERSIST, ready_cb, ls);
 		if (!ls->ready)
 			return -1;
-		return l->holds ? 0 : event_add(ls->ready, NULL);
+		return l->holds || ls->held ? 0 : event_add(ls->ready, NULL);
 	}
 	if (fd_set_nonblocking(ls->fd, true) < 0)
 		return -1;
@@ -197,7 +197,7 @@ watch(struct listener_socket *ls)
 	if (!ls->lev)
 		return -1;
 	evconnlistener_set_error_cb(ls->lev, accept_error_cb);
-	return l->holds ? 0 : evconnlistener_enable(ls->lev);
+	return l->holds || ls->held ? 0 : evconnlistener_enable(ls->lev);
 }
 
 static void
@@ -302,14 +302,17 @@ open_with_one_port(struct listener *l, bool *tried)
 	int reserved[PORT_TRIES];
 	int n = 0;
 
-	while (!open_addresses(l, tried, n == PORT_TRIES)) {
+	while (n < PORT_TRIES && !open_addresses(l, tried, false)) {
 		reserved[n] = dup(l->sockets[port_chooser(l)].fd);
 		n++;
 		close_tried(l, tried);
 	}
-	while (n > 0)
-		if (reserved[--n] >= 0)
-			close(reserved[n]);
+	for (int i = 0; i < n; i++)
+		if (reserved[i] >= 0)
+			close(reserved[i]);
+	/* They may have been all there are: the last round has them again. */
+	if (n == PORT_TRIES)
+		open_addresses(l, tried, true);
 }
 
 static const struct socket_fail *
@@ -467,7 +470,7 @@ listener_listen(struct listener *l, const struct listener_params *p, struct erro
 
 	if (ways != 1)
 		return error_set(err, 0, "a listener takes one of: a handle, addresses, a host and service");
-	if (l->params.host || l->nsockets || l->resolve)
+	if (l->host || l->service || l->nsockets || l->resolve)
 		return error_set(err, 0, "the listener listens already");
 	copy_params(l, p);
 	if (p->handle >= 0)

@@ -58,7 +58,9 @@ enum listener_mode {
 /* Where and how. One of handle, addrs, or host and service says where. Start from LISTENER_PARAMS,
  * which is: no handle, a queue of 3, SO_REUSEADDR and IPV6_V6ONLY on. */
 struct listener_params {
-	int handle; /* an existing, listening (or bound datagram) socket, taken over; or -1 */
+	/* An existing, listening (or bound datagram) socket, or -1. Taken over if listener_listen
+	 * succeeds; the caller's otherwise. */
+	int handle;
 
 	const struct addr *addrs;
 	size_t naddrs;
