@@ -14,49 +14,25 @@
 
 /* What was handed over is read once in a process's life, so each case has a process of its own. It
  * sends its results up a pipe, a line each, because the count of the checks is here. */
-static FILE *up;
+#define tell(good, what) tap_tell((good), "%s", (what))
+
+typedef void (*run_fn)(void);
 
 static void
-tell(bool good, const char *what)
+with_free_descriptors(void *arg)
 {
-	fprintf(up, "%c%s\n", good ? '+' : '-', what);
-	fflush(up);
+	const run_fn *run = arg;
+
+	/* 3 and above are the case's to fill. */
+	for (int i = 3; i < 20; i++)
+		close(i);
+	(*run)();
 }
 
 static void
-in_child(void (*run)(void))
+in_child(run_fn run)
 {
-	char line[256];
-	int pipefd[2], status;
-	FILE *f;
-	pid_t pid;
-
-	fflush(stdout);
-	if (pipe(pipefd) < 0 || (pid = fork()) < 0) {
-		ok(false, "a child can be had");
-		return;
-	}
-	if (pid == 0) {
-		int fd = fcntl(pipefd[1], F_DUPFD, 100);
-
-		/* 3 and above are the case's to fill. */
-		for (int i = 3; i < 20; i++)
-			close(i);
-		up = fdopen(fd, "w");
-		run();
-		fclose(up);
-		exit(0);
-	}
-	close(pipefd[1]);
-	f = fdopen(pipefd[0], "r");
-	while (fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = '\0';
-		ok(line[0] == '+', "%s", line + 1);
-	}
-	fclose(f);
-	waitpid(pid, &status, 0);
-	if (status)
-		ok(false, "the case ends well (status %d)", status);
+	tap_in_child(with_free_descriptors, &run);
 }
 
 static void

@@ -1091,15 +1091,7 @@ owners(void)
 
 /* --- in a network of its own --- */
 
-static FILE *up;
-
-static bool
-tell(bool good, const char *what)
-{
-	fprintf(up, "%c%s\n", good ? '+' : '-', what);
-	fflush(up);
-	return good;
-}
+#define tell(good, what) tap_tell((good), "%s", (what))
 
 static bool
 own_network(void)
@@ -1205,45 +1197,28 @@ wildcards(void)
 	close(fd);
 }
 
-static void
-in_own_network(void (*run)(void))
-{
-	char line[256];
-	int pipefd[2], status;
-	FILE *f;
-	pid_t pid;
+typedef void (*run_fn)(void);
 
-	fflush(stdout);
-	if (pipe2(pipefd, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
-		ok(false, "a child can be had");
-		return;
-	}
-	if (pid == 0) {
-		up = fdopen(pipefd[1], "w");
-		close(pipefd[0]);
-		alarm(30);
-		event_reinit(base);
-		if (own_network())
-			run();
-		else
-			tell(true, "a network of its own # SKIP none can be had");
-		start_over();
-		text_clear(&told);
-		event_base_free(base);
-		libevent_global_shutdown();
-		fclose(up);
-		exit(0);
-	}
-	close(pipefd[1]);
-	f = fdopen(pipefd[0], "r");
-	while (fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = '\0';
-		ok(line[0] == '+', "%s", line + 1);
-	}
-	fclose(f);
-	waitpid(pid, &status, 0);
-	if (status)
-		ok(false, "the case ends well (status %d)", status);
+static void
+run_in_own_network(void *arg)
+{
+	const run_fn *run = arg;
+
+	event_reinit(base);
+	if (own_network())
+		(*run)();
+	else
+		tell(true, "a network of its own # SKIP none can be had");
+	start_over();
+	text_clear(&told);
+	event_base_free(base);
+	libevent_global_shutdown();
+}
+
+static void
+in_own_network(run_fn run)
+{
+	tap_in_child(run_in_own_network, &run);
 }
 
 static int

@@ -79,56 +79,34 @@ probe(char **argv)
 
 /* --- cases: each in a process of its own, which tells its results by a pipe --- */
 
-static FILE *up;
-
 static bool tell(bool good, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static bool
 tell(bool good, const char *fmt, ...)
 {
+	char text[400];
 	va_list ap;
 
-	fprintf(up, "%c%s: ", good ? '+' : '-', spawn_method());
 	va_start(ap, fmt);
-	vfprintf(up, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	fprintf(up, "\n");
-	fflush(up);
-	return good;
+	return tap_tell(good, "%s: %s", spawn_method(), text);
+}
+
+typedef void (*run_fn)(void);
+
+static void
+run_case(void *arg)
+{
+	const run_fn *run = arg;
+
+	(*run)();
 }
 
 static void
-in_child(void (*run)(void))
+in_child(run_fn run)
 {
-	char line[512];
-	int pipefd[2], status;
-	FILE *f;
-	pid_t pid;
-
-	fflush(stdout);
-	if (pipe2(pipefd, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
-		ok(false, "a child can be had");
-		return;
-	}
-	if (pid == 0) {
-		up = fdopen(fcntl(pipefd[1], F_DUPFD_CLOEXEC, 100), "w");
-		close(pipefd[0]);
-		close(pipefd[1]);
-		alarm(30);
-		run();
-		fclose(up);
-		exit(0);
-	}
-	close(pipefd[1]);
-	f = fdopen(pipefd[0], "r");
-	while (fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = '\0';
-		ok(line[0] == '+', "%s", line + 1);
-	}
-	fclose(f);
-	waitpid(pid, &status, 0);
-	if (status)
-		ok(false, "the case ends well (status %d)", status);
+	tap_in_child(run_case, &run);
 }
 
 /* A file for the child's standard output, and what it was told through it. */
@@ -375,8 +353,8 @@ descriptors(const int at[4])
 	good = pid > 0 && status == 0 && strncmp(said, expected.s, expected.len) == 0 &&
 	       strncmp(said + expected.len, "fd", 2) != 0;
 	if (!good)
-		fprintf(up, "-%s: from %d %d %d %d, step %s\n", spawn_method(), at[0], at[1], at[2], at[3],
-			f.step ? f.step : "none");
+		tell(false, "from %d %d %d %d, step %s", at[0], at[1], at[2], at[3],
+		     f.step ? f.step : "none");
 	free(said);
 	said = NULL;
 	text_clear(&expected);
@@ -390,7 +368,7 @@ one_placement(void)
 {
 	if (!descriptors(places))
 		return;
-	fprintf(up, "+%s: from %d %d %d %d\n", spawn_method(), places[0], places[1], places[2], places[3]);
+	tell(true, "from %d %d %d %d", places[0], places[1], places[2], places[3]);
 }
 
 static void
