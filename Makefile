@@ -47,12 +47,19 @@ UNITS      := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 PROBES     := $(patsubst %.c,$(BUILD)/tool/%,$(notdir $(PROBE_SRC)))
 PAGES      := $(patsubst packaging/man/%.in,$(BUILD)/man/%,$(wildcard packaging/man/*.in))
 
-.PHONY: all demo check lint san bench fuzz man install uninstall dist clean setup tests
+.PHONY: all demo check lint san bench fuzz man install uninstall dist clean setup tests FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/evinetd $(BUILD)/evinet man
 
-$(BUILD)/%.o: %.c Makefile
+# What was built for another place, or by another compiler, is built anew.
+FLAGS      := $(CC) $(CFLAGS) $(HARDENING) $(VERSION) $(SYSCONFDIR)
+
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
+
+$(BUILD)/%.o: %.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
