@@ -13,6 +13,8 @@ BUILD      ?= build
 CC         ?= cc
 CFLAGS     ?= -O2 -g
 PKG_CONFIG ?= pkg-config
+# make V=1 shows the commands.
+Q          := $(if $(V),,@)
 
 HARDENING  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -fno-strict-aliasing
 LDHARDENING:= -pie -Wl,-z,relro,-z,now
@@ -61,36 +63,44 @@ $(BUILD)/flags: FORCE
 
 $(BUILD)/%.o: %.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(if $(V),,@echo '  CC    $<')
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/evinetd: $(LIB_OBJ) $(call obj,$(DAEMON_SRC))
-	$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+	$(if $(V),,@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
 
 $(BUILD)/evinet: $(LIB_OBJ) $(call obj,$(TOOL_SRC))
-	$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+	$(if $(V),,@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
 
 $(BUILD)/mankeys: $(LIB_OBJ) $(call obj,packaging/man/mankeys.c cmd/evinetd/options.c)
-	$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+	$(if $(V),,@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
 
 $(BUILD)/unit/%: $(BUILD)/test/unit/%.o $(BUILD)/test/unit/tap.o $(LIB_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+	$(if $(V),,@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
 
 # Probes stand alone, so that they see what a stranger would see.
 $(BUILD)/tool/%: $(BUILD)/test/tool/%.o
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ -pthread
+	$(if $(V),,@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ -pthread
 
 # An example uses the C interface, and nothing of evinetd above it.
 $(BUILD)/tool/%: $(BUILD)/test/examples/%.o $(CORE_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+	$(if $(V),,@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
 
 man: $(PAGES)
 
 $(BUILD)/man/%: packaging/man/%.in packaging/man/generate.sh $(BUILD)/mankeys
 	@mkdir -p $(@D)
-	sh packaging/man/generate.sh $(BUILD)/mankeys $(VERSION) $< > $@
+	$(if $(V),,@echo '  MAN   $@')
+	$(Q)sh packaging/man/generate.sh $(BUILD)/mankeys $(VERSION) $< > $@
 
 tests: all $(UNITS) $(PROBES)
 
@@ -124,7 +134,8 @@ bench:
 	@BUILD=$(abspath $(BUILD)) bash test/bench/run.sh
 
 fuzz:
-	@sh packaging/setup.sh lint
+	@sh packaging/setup.sh build
+	@sh packaging/setup.sh fuzz
 	@bash test/fuzz/run.sh
 
 install: all

@@ -3,6 +3,7 @@
 #
 #   build   what compiles the programs       demo   build, and what etc/demo.sh shows
 #   check   build, and what the tests run    lint   build, and what test/lint.sh asks
+#   fuzz    what the fuzzers need beside build
 #
 # Silent and quick when everything is there. Otherwise root installs it with the distribution's own
 # package manager, and so does a user who may use sudo without a password; anyone else is told the
@@ -41,7 +42,8 @@ bcdl  pc:libconfuse         libconfuse-dev   libconfuse-devel     confuse-dev   
 .c..  etc:services          netbase          setup                alpine-baselayout  iana-etc         netcfg
 .c..  cmd:jq                jq               jq                   jq                 jq               jq
 ...l  cmd:cppcheck          cppcheck         cppcheck             cppcheck           cppcheck         cppcheck
-...l  cmd:clang             clang            clang                clang              clang            clang
+...lf cmd:clang             clang            clang                clang              clang            clang
+....f rt:fuzzer             libclang-rt-dev  compiler-rt          compiler-rt        compiler-rt      clang
 ...l  cmd:clang-tidy        clang-tidy       clang-tools-extra    clang-extra-tools  clang            clang-tools
 ...l  cmd:clang-format      clang-format     clang-tools-extra    clang-extra-tools  clang            clang-tools
 ...l  cmd:shellcheck        shellcheck       ShellCheck           shellcheck         shellcheck       ShellCheck
@@ -78,6 +80,7 @@ is_there() {
 	header:*) [ -e "/usr/include/$what" ] || [ -e "/usr/include/$(uname -m)-linux-gnu/$what" ] ;;
 	etc:*) [ -e "/etc/$what" ] || [ -e "/usr/etc/$what" ] ;;
 	git:*) [ -x "$(git --exec-path 2>/dev/null)/$what" ] ;;
+	rt:*) ls "$(clang -print-resource-dir 2>/dev/null)"/lib/*/*clang_rt."$what"* >/dev/null 2>&1 ;;
 	# A compiler that does not have it repeats the name only.
 	asan:) case $(${CC:-cc} -print-file-name=libasan.so 2>/dev/null) in */*) ;; *) false ;; esac ;;
 	esac
@@ -159,8 +162,9 @@ build) letter=b ;;
 check) letter=c ;;
 demo) letter=d ;;
 lint) letter=l ;;
+fuzz) letter=f ;;
 *)
-	echo "usage: sh packaging/setup.sh build|check|demo|lint" >&2
+	echo "usage: sh packaging/setup.sh build|check|demo|lint|fuzz" >&2
 	exit 64
 	;;
 esac

@@ -12,8 +12,8 @@ run_one() {
 	local file=$1 name
 	name=$(basename "$file")
 	case $file in
-	*.bats) bats --tap --timing "$file" ;;
-	*) "$file" ;;
+	*.bats) timeout -k 10 300 bats --tap --timing "$file" ;;
+	*) timeout -k 10 300 "$file" ;;
 	esac >"$results/$name.tap" 2>&1 </dev/null
 	local status=$?
 	# A file that dies early, or runs no test, has failed even if no line says so.

@@ -173,9 +173,21 @@ short_form(struct preparation *p)
 static int
 protocol_number(const char *name, int *protocol)
 {
-	const struct protoent *pe = getprotobyname(name);
+	/* Those that a socket of ours can have; /etc/protocols knows the others, where there is one. */
+	static const struct {
+		const char *name;
+		int number;
+	} common[] = { { "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP }, { "sctp", IPPROTO_SCTP } };
+	const struct protoent *pe;
 	int64_t n;
 
+	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) {
+		if (strcmp(common[i].name, name) == 0) {
+			*protocol = common[i].number;
+			return 0;
+		}
+	}
+	pe = getprotobyname(name);
 	if (pe)
 		*protocol = pe->p_proto;
 	else if (parse_int(name, 0, 255, &n, NULL) == 0)

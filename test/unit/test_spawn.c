@@ -22,7 +22,8 @@
 #include "core/sys/spawn.h"
 #include "test/unit/tap.h"
 
-static char self[PATH_MAX];
+static char self[PATH_MAX]; /* a copy of this program, which is its own probe */
+static pid_t owner;         /* of the copy */
 
 /* --- the program that is started: this one again, telling what it finds --- */
 
@@ -684,20 +685,48 @@ everything(void)
 	in_child(identity);
 }
 
+/* Other users run this program as well, and the folder that it was built in may be closed to them. */
+static int
+copy_self(void)
+{
+	char folder[] = "/tmp/evinetd-spawn.XXXXXX";
+	struct error err;
+	char *program;
+	size_t len;
+	int r;
+
+	owner = getpid();
+	if (!mkdtemp(folder) || chmod(folder, 0755) < 0)
+		return -1;
+	snprintf(self, sizeof(self), "%s/probe", folder);
+	if (fd_read_file("/proc/self/exe", 64 << 20, &program, &len, &err) < 0)
+		return -1;
+	r = fd_replace_file(self, 0755, program, len, &err);
+	free(program);
+	return r;
+}
+
+static void
+remove_self(void)
+{
+	if (getpid() != owner)
+		return;
+	unlink(self);
+	*strrchr(self, '/') = '\0';
+	rmdir(self);
+}
+
 int
 main(int argc, char **argv)
 {
-	ssize_t n;
-
 	(void)argc;
 	if (getenv("EVINET_SPAWN_PROBE"))
 		return probe(argv);
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n < 0) {
-		printf("Bail out! no /proc\n");
+	if (copy_self() < 0) {
+		printf("Bail out! the probe cannot be put where everybody may run it\n");
 		return 1;
 	}
-	self[n] = '\0';
+	atexit(remove_self);
 	fd_cloexec_all(); /* as the daemon does */
 	signals_reset();
 	spawn_use("fork");
