@@ -345,6 +345,7 @@ announce(struct daemon *d)
 		leave_terminal();
 	}
 	tell_parent(d, 0);
+	registry_keep_reserve(&d->registry);
 }
 
 static bool
@@ -614,7 +615,6 @@ boot(struct daemon *d, const struct handler *const *handlers)
 		return EX_OSERR;
 	}
 	d->flush = evtimer_new(d->base, flush_cb, d);
-	registry_keep_reserve(&d->registry);
 	registry_start(&d->registry);
 	warn_untaken_sockets(d);
 	if (d->options.background)

@@ -195,10 +195,20 @@ registry_reopen_logs(struct registry *r)
 void
 registry_keep_reserve(struct registry *r)
 {
-	/* Whoever waits comes first. */
-	for (size_t i = 0; i < RESERVE && r->pending == 0; i++)
+	int spare[RESERVE];
+	size_t n = 0;
+
+	/* Whoever waits comes first; and where as many again are not to be had, a reserve would only be
+	 * in the way of those who come. */
+	if (r->pending > 0)
+		return;
+	while (n < RESERVE && (spare[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+		n++;
+	for (size_t i = 0; i < RESERVE && n == RESERVE; i++)
 		if (r->reserve[i] < 0)
 			r->reserve[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (n > 0)
+		close(spare[--n]);
 }
 
 bool

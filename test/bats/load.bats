@@ -164,6 +164,31 @@ closest_complaints_ms() {
 	descriptors_are "$before"
 }
 
+# Each service accepts a client, and then all descriptors belong to clients whose programs need more.
+@test "where three services share too few descriptors, their clients do not wait for each other for ever" {
+	local service pids=()
+	run_under sh -c 'ulimit -n 18 && exec "$@"' sh
+	for service in a b c; do
+		cat <<-CONF
+			service "$service" {
+				listen = "tcp:127.0.0.1:0"
+				exec   = { "$TOOL/answer", "-d", "100", "an answer" }
+			}
+		CONF
+	done >"$CONF"
+	start_evinetd
+	for service in a b c; do
+		"$TOOL/client" -t 60 -n 15 -c 15 -s 'question\n' -a 'an answer\n' "$(address_of "$service")" \
+			>"result.$service" 3>&- &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	[ "$(sort -u result.*)" = 'ok=15 reset=0 short=0 error=0' ]
+	wait_for_log ' end service=' 45
+	[ "$(log_lines ' start service=')" = 45 ]
+	[ "$(log_lines ' refuse ')" = 0 ]
+}
+
 @test "with 32 descriptors in use for seconds, clients that wait cost no processor time and no lines" {
 	local address ticks began ms percent
 	# Here accept() and the pipe of fork() run out; with the log as standard error it is the log's pipe.
