@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
@@ -37,7 +38,6 @@ struct exec_data {
 	char *path;
 	struct strlist argv;
 	struct strlist env; /* what is the same for every session */
-	char **envp;        /* the session's variables, then those of env */
 	const char *stderr_path;
 	int stderr_fd; /* for "null" and "file:"; -1 otherwise */
 	bool stderr_log;
@@ -52,6 +52,67 @@ static const char *const session_vars[] = {
 	"LISTEN_FDS",     "LISTEN_PID",     "LISTEN_FDNAMES",
 	"EVINET_SERVICE", "EVINET_SESSION", NULL,
 };
+
+/* --- young programs --- */
+
+/* Most programs end within a moment. For those that do not, what is needed only then is done when the
+ * moment is over: their descriptors make room for those who come (see spawn_share_below), and the loop
+ * begins to watch their standard error. That saves several calls and a wake-up for each short session. */
+enum { YOUNG_MS = 20 };
+
+static struct conn_list young = TAILQ_HEAD_INITIALIZER(young);
+static struct event *young_timer;
+
+static void
+grow_up(struct conn *c)
+{
+	if (!c->is_young)
+		return;
+	c->is_young = false;
+	TAILQ_REMOVE(&young, c, young);
+}
+
+static void
+set_young_timer(int64_t ms)
+{
+	struct timeval tv = { 0, (ms > 0 ? ms : 1) * 1000 };
+
+	if (young_timer)
+		evtimer_add(young_timer, &tv);
+}
+
+static void
+young_cb(evutil_socket_t fd, short what, void *arg)
+{
+	int64_t now = clock_monotonic_ms();
+	struct conn *c, *next;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	for (c = TAILQ_FIRST(&young); c && now - c->started_ms >= YOUNG_MS; c = next) {
+		next = TAILQ_NEXT(c, young);
+		/* A child that is still on its way needs its descriptors where they are. */
+		if (!spawn_settled(&c->child))
+			continue;
+		grow_up(c);
+		c->fd = fd_move_up(c->fd, spawn_shared_below());
+		capture_watch(c->capture, spawn_shared_below());
+	}
+	if (!TAILQ_EMPTY(&young))
+		set_young_timer(c ? c->started_ms + YOUNG_MS - now : YOUNG_MS);
+}
+
+static void
+be_young(struct conn *c)
+{
+	if (!young_timer)
+		young_timer = evtimer_new(c->service->registry->base, young_cb, NULL);
+	if (TAILQ_EMPTY(&young))
+		set_young_timer(YOUNG_MS);
+	c->is_young = true;
+	TAILQ_INSERT_TAIL(&young, c, young);
+}
 
 /* --- preparation --- */
 
@@ -259,7 +320,6 @@ prepare_env(struct service *s, struct exec_data *d, struct problems *problems)
 		free(name);
 	}
 	strlist_clear(&all);
-	d->envp = xcalloc(d->env.n + SESSION_VARS + 1, sizeof(*d->envp));
 }
 
 static void
@@ -395,8 +455,9 @@ exec_reopen(struct service *s)
 				     LOG_S("error", strerror(errno))));
 		return;
 	}
-	close(d->stderr_fd);
-	d->stderr_fd = fd;
+	/* In its place: a child on its way may be about to take it. */
+	dup3(fd, d->stderr_fd, O_CLOEXEC);
+	close(fd);
 }
 
 static void
@@ -411,10 +472,13 @@ exec_release(struct service *s)
 		close(d->stderr_fd);
 	strlist_clear(&d->argv);
 	strlist_clear(&d->env);
-	free(d->envp);
 	free(d->path);
 	free(d);
 	s->handler_data = NULL;
+	if (TAILQ_EMPTY(&young) && young_timer) {
+		event_free(young_timer);
+		young_timer = NULL;
+	}
 }
 
 static int
@@ -541,17 +605,20 @@ set_wait_vars(struct environment *e, const struct conn *c)
 	return pid;
 }
 
-/* Returns where the child is to write its pid, or NULL. The room is static: one spawn at a time. */
-static char *
-make_environment(struct conn *c, char **envp)
+/* The session's variables, then those of the service, in memory that is lent until the program runs.
+ * *own_pid: where the child is to write its pid, or NULL. */
+static char **
+make_environment(const struct conn *c, char **own_pid)
 {
-	static char room[SESSION_ENV_BYTES];
 	const struct exec_data *d = c->service->handler_data;
-	struct environment e = { envp, room, room + sizeof(room) };
-	char *own_pid = NULL;
+	size_t vector = (SESSION_VARS + d->env.n + 1) * sizeof(char *);
+	char **envp = spawn_scratch(vector + SESSION_ENV_BYTES);
+	char *room = (char *)envp + vector;
+	struct environment e = { envp, room, room + SESSION_ENV_BYTES };
 
+	*own_pid = NULL;
 	if (c->wait_socket)
-		own_pid = set_wait_vars(&e, c);
+		*own_pid = set_wait_vars(&e, c);
 	else if (c->local.sa.sa_family == AF_UNIX)
 		set_unix_vars(&e, c);
 	else if (c->local.sa.sa_family == AF_VSOCK)
@@ -560,10 +627,9 @@ make_environment(struct conn *c, char **envp)
 		set_inet_vars(&e, c);
 	set_var(&e, "EVINET_SERVICE=%s", c->service->name);
 	set_var(&e, "EVINET_SESSION=%llu", (unsigned long long)c->session);
-	for (size_t i = 0; i < d->env.n; i++)
-		*e.vars++ = d->env.items[i];
-	*e.vars = NULL;
-	return own_pid;
+	memcpy(e.vars, d->env.items, d->env.n * sizeof(char *));
+	e.vars[d->env.n] = NULL;
+	return envp;
 }
 
 /* --- a session --- */
@@ -571,23 +637,18 @@ make_environment(struct conn *c, char **envp)
 static bool
 orphan_has_socket(pid_t pid, void *arg)
 {
-	const unsigned long long *inode = arg;
+	const int *fd = arg;
+	struct stat st;
 
-	return holder_has_socket(pid, *inode);
+	return fstat(*fd, &st) == 0 && holder_has_socket(pid, st.st_ino);
 }
 
 /* Orphans of the program became our children: if one of them still talks to the client, the
  * connection is its own and nothing may be shut down or read. */
 static bool
-held_by_orphan(int fd, int64_t since_ms)
+held_by_orphan(int fd, pid_t program, int64_t since_ms)
 {
-	struct stat st;
-	unsigned long long inode;
-
-	if (fstat(fd, &st) < 0)
-		return false;
-	inode = st.st_ino;
-	return reap_any_stranger(since_ms, orphan_has_socket, &inode);
+	return reap_any_stranger(program, since_ms, orphan_has_socket, &fd);
 }
 
 /* How much waits on the socket of a wait session; see service.c. */
@@ -622,16 +683,43 @@ end_wait_session(struct conn *c)
 }
 
 static void
+log_exec_error(struct conn *c)
+{
+	const struct exec_data *d = c->service->handler_data;
+	const struct spawn_failure *f = &c->child.failure;
+
+	service_log(c->service, LOG_LEVEL_ERROR, "exec_error",
+		    LOG_FIELDS(LOG_I("session", (int64_t)c->session), LOG_I("pid", f->pid),
+			       LOG_S("program", d->path), LOG_S("step", f->step),
+			       LOG_S("errno", error_name(f->errnum)), LOG_S("error", strerror(f->errnum))));
+}
+
+/* Nothing is to be drained if the client has ended as well, or if a process that the program has left
+ * behind still talks to it. */
+static bool
+is_close_enough(const struct conn *c, pid_t program)
+{
+	if (c->fd < 0 || c->service->conf->close != CLOSE_DRAIN)
+		return true;
+	return drain_is_needless(c->fd) || held_by_orphan(c->fd, program, c->started_ms);
+}
+
+static void
 ended_cb(const struct reap_status *st, void *arg)
 {
 	struct conn *c = arg;
+	bool ended_by_us = c->how != NULL; /* timeout, killed */
 
+	grow_up(c);
+	spawn_settled(&c->child);
 	c->usage = st->usage;
 	c->has_usage = true;
-	bool ended_by_us = c->how && strcmp(c->how, "error") != 0; /* timeout, killed */
-
 	if (ended_by_us) /* the rest of its group as well */
 		kill(-st->pid, SIGKILL);
+	if (c->child.failure.step) {
+		log_exec_error(c);
+		conn_set_end(c, "error", 0);
+	}
 	if (WIFSIGNALED(st->status))
 		conn_set_end(c, "signal", WTERMSIG(st->status));
 	else
@@ -640,37 +728,21 @@ ended_cb(const struct reap_status *st, void *arg)
 		end_wait_session(c);
 		return;
 	}
-	if (c->fd >= 0 && c->service->conf->close == CLOSE_DRAIN && !ended_by_us && !drain_is_needless(c->fd))
-		c->left = held_by_orphan(c->fd, c->started_ms);
+	c->close_only = ended_by_us ? c->fd >= 0 && drain_is_needless(c->fd) : is_close_enough(c, st->pid);
 	conn_done(c);
 }
 
+/* Sets the descriptor, and in *give whether it is the program's alone. */
 static int
-choose_stderr(struct conn *c, const struct exec_data *d, int socket, int *to_close, struct error *err)
+choose_stderr(struct conn *c, const struct exec_data *d, struct spawn_fds *fds, unsigned *give,
+	      struct error *err)
 {
-	int fd;
-
-	*to_close = -1;
-	if (d->stderr_fd >= 0)
-		return d->stderr_fd;
-	if (!d->stderr_log)
-		return socket;
-	c->capture = capture_new(c->service, c->session, &fd, err);
-	if (!c->capture)
-		return -1;
-	*to_close = fd;
-	return fd;
-}
-
-static void
-log_exec_error(struct conn *c, const struct spawn_failure *f)
-{
-	const struct exec_data *d = c->service->handler_data;
-
-	service_log(c->service, LOG_LEVEL_ERROR, "exec_error",
-		    LOG_FIELDS(LOG_I("session", (int64_t)c->session), LOG_I("pid", f->pid),
-			       LOG_S("program", d->path), LOG_S("step", f->step),
-			       LOG_S("errno", error_name(f->errnum)), LOG_S("error", strerror(f->errnum))));
+	fds->err = d->stderr_fd >= 0 ? d->stderr_fd : fds->out;
+	if (d->stderr_fd >= 0 || !d->stderr_log)
+		return 0;
+	c->capture = capture_new(c->service, c->session, &fds->err, err);
+	*give |= SPAWN_GIVE_ERR;
+	return c->capture ? 0 : -1;
 }
 
 static int
@@ -679,47 +751,29 @@ exec_start(struct conn *c, struct error *err)
 	const struct exec_data *d = c->service->handler_data;
 	int socket = c->wait_socket ? listener_socket_fd(c->wait_socket) : c->fd;
 	struct spawn_fds fds = { .in = socket, .out = socket, .extra = c->wait_socket ? socket : -1 };
-	struct spawn_failure f = { 0 };
-	char *own_pid;
-	int to_close;
-	pid_t pid;
+	unsigned give = c->fd >= 0 && c->service->conf->close == CLOSE_LEAVE ? SPAWN_GIVE_IN : 0;
+	char **envp, *own_pid;
 
-	fds.err = choose_stderr(c, d, socket, &to_close, err);
-	if (fds.err < 0)
+	if (choose_stderr(c, d, &fds, &give, err) < 0)
 		return -1;
-	own_pid = make_environment(c, d->envp);
-	pid = spawn(&d->plan, &fds, d->envp, own_pid, &f);
-	if (to_close >= 0)
-		close(to_close);
-	if (pid < 0 && f.pid == 0) {
+	envp = make_environment(c, &own_pid);
+	c->pid = spawn_start(&d->plan, &fds, give, envp, own_pid, &c->child);
+	if (c->pid < 0) {
+		c->pid = 0;
+		if (give & SPAWN_GIVE_ERR)
+			close(fds.err);
 		capture_end(c->capture);
 		c->capture = NULL;
-		return error_set(err, f.errnum, "%s", f.step);
+		return error_set(err, c->child.failure.errnum, "%s", c->child.failure.step);
 	}
-	/* A child that failed on its way is reaped like any other; its session ends with an error. */
-	c->pid = pid < 0 ? f.pid : pid;
 	if (c->capture)
 		capture_set_pid(c->capture, c->pid);
-	if (pid < 0) {
-		c->failed_step = f.step;
-		c->failed_errno = f.errnum;
-		conn_set_end(c, "error", 0);
-	}
-	reap_watch(c->pid, ended_cb, c);
-	if (pid > 0 && c->fd >= 0 && c->service->conf->close == CLOSE_LEAVE) {
-		close(c->fd);
+	if (give & SPAWN_GIVE_IN)
 		c->fd = -1;
-	}
+	/* A child that fails on its way is reaped like any other; its session ends with an error. */
+	reap_watch(c->pid, ended_cb, c);
+	be_young(c);
 	return 0;
-}
-
-static void
-exec_started(struct conn *c)
-{
-	struct spawn_failure f = { c->failed_step, c->failed_errno, c->pid };
-
-	if (c->failed_step)
-		log_exec_error(c, &f);
 }
 
 static void
@@ -747,7 +801,6 @@ const struct handler handler_exec = {
 	.prepare = exec_prepare,
 	.release = exec_release,
 	.start = exec_start,
-	.started = exec_started,
 	.stop = exec_stop,
 	.kill = exec_kill,
 	.reopen = exec_reopen,

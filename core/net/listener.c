@@ -15,6 +15,9 @@
 /* How often a port that the kernel chose for one address may be taken on another. */
 enum { PORT_TRIES = 64 };
 
+/* As many are accepted in a row; then other sockets have their turn. */
+enum { BURST = 16 };
+
 /* Without a pause the waiting client would wake us again and again: EMFILE does not go away. */
 static const struct timeval nofile_pause = { 1, 0 };
 
@@ -28,6 +31,8 @@ struct listener_socket {
 	struct socket_fail fail;
 	struct evconnlistener *lev; /* LISTENER_ACCEPT */
 	struct event *ready;        /* LISTENER_READY */
+	unsigned burst;             /* accepted since others had their turn, at most */
+	struct event *turn;         /* LISTENER_ACCEPT: our turn again */
 	struct event *resume;       /* the end of a pause */
 };
 
@@ -77,6 +82,7 @@ const struct listener_params LISTENER_PARAMS = {
 	},
 };
 
+static void apply_holds_to(struct listener_socket *);
 static void resolved_cb(struct addr_list *, const struct error *, void *arg);
 
 static void
@@ -128,6 +134,26 @@ listener_new(struct event_base *base, const struct listener_callbacks *on, void 
 }
 
 static void
+turn_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	apply_holds_to(arg);
+}
+
+/* libevent would accept for as long as there is somebody. Our turn comes again behind what else is
+ * ready now. */
+static void
+let_others(struct listener_socket *ls)
+{
+	ls->burst = 0;
+	if (!ls->lev || !ls->turn)
+		return;
+	evconnlistener_disable(ls->lev);
+	event_active(ls->turn, EV_TIMEOUT, 0);
+}
+
+static void
 accept_cb(struct evconnlistener *lev, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
 {
 	struct listener_socket *ls = arg;
@@ -136,7 +162,8 @@ accept_cb(struct evconnlistener *lev, evutil_socket_t fd, struct sockaddr *sa, i
 	(void)lev;
 	enter(l);
 	l->on->on_accept(ls, fd, sa, (socklen_t)len, l->arg);
-	leave(l);
+	if (leave(l) && ++ls->burst >= BURST)
+		let_others(ls);
 }
 
 static void
@@ -194,7 +221,8 @@ watch(struct listener_socket *ls)
 		return -1;
 	/* Backlog 0: it listens already. */
 	ls->lev = evconnlistener_new(l->base, accept_cb, ls, flags, 0, ls->fd);
-	if (!ls->lev)
+	ls->turn = evtimer_new(l->base, turn_cb, ls);
+	if (!ls->lev || !ls->turn)
 		return -1;
 	evconnlistener_set_error_cb(ls->lev, accept_error_cb);
 	return l->holds || ls->held ? 0 : evconnlistener_enable(ls->lev);
@@ -209,8 +237,10 @@ close_socket(struct listener_socket *ls)
 		event_free(ls->ready);
 	if (ls->resume)
 		event_free(ls->resume);
+	if (ls->turn)
+		event_free(ls->turn);
 	ls->lev = NULL;
-	ls->ready = ls->resume = NULL;
+	ls->ready = ls->resume = ls->turn = NULL;
 	if (ls->fd < 0)
 		return;
 	socket_unlink(&ls->bound, &ls->file);

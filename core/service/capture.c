@@ -11,6 +11,7 @@
 #include "core/base/text.h"
 #include "core/service/registry.h"
 #include "core/service/service.h"
+#include "core/sys/fd.h"
 
 /* A line is cut here: a program must not decide how much memory the daemon uses. */
 enum { LINE_MAX_BYTES = 1024, READS_PER_TURN = 16 };
@@ -18,34 +19,29 @@ enum { LINE_MAX_BYTES = 1024, READS_PER_TURN = 16 };
 struct capture {
 	TAILQ_ENTRY(capture) entry;
 	struct service *service;
-	struct event *readable; /* NULL: fresh, or nothing more will come */
-	bool fresh;
+	struct event *readable; /* NULL: not watched, or nothing more will come */
 	int fd;
 	uint64_t session;
 	pid_t pid;
 	bool ended; /* the program has; nobody else refers to this */
-	char line[LINE_MAX_BYTES];
+	char *line; /* once a part of one has come */
 	size_t len;
 };
 
 static TAILQ_HEAD(capture_list, capture) all = TAILQ_HEAD_INITIALIZER(all);
 
-/* Most programs end at once and say nothing: their pipe is read when they end. The loop watches only
- * the pipes of those that are still there after a moment, which saves two calls and a wake-up for
- * each short session. */
-static const struct timeval moment = { 0, 20000 };
-static struct event *fresh_timer;
-static size_t nfresh;
+/* Kept for the next program: no allocation per session after warm-up. */
+static struct capture_list unused = TAILQ_HEAD_INITIALIZER(unused);
 
 static void
 capture_free(struct capture *k)
 {
 	TAILQ_REMOVE(&all, k, entry);
-	nfresh -= k->fresh;
 	if (k->readable)
 		event_free(k->readable);
 	close(k->fd);
-	free(k);
+	free(k->line);
+	TAILQ_INSERT_HEAD(&unused, k, entry);
 }
 
 static void
@@ -85,8 +81,10 @@ read_lines(struct capture *k)
 				log_line(k);
 			return true;
 		}
+		if (!k->line)
+			k->line = xcalloc(1, LINE_MAX_BYTES);
 		for (ssize_t j = 0; j < n; j++) {
-			if (buf[j] == '\n' || k->len == sizeof(k->line))
+			if (buf[j] == '\n' || k->len == LINE_MAX_BYTES)
 				log_line(k);
 			if (buf[j] != '\n')
 				k->line[k->len++] = buf[j];
@@ -113,49 +111,10 @@ readable_cb(evutil_socket_t fd, short what, void *arg)
 	k->readable = NULL;
 }
 
-/* Without memory for an event the lines come when the program ends, and it may have to wait. */
-static void
-watch(struct capture *k)
-{
-	k->fresh = false;
-	nfresh--;
-	k->readable = event_new(k->service->registry->base, k->fd, EV_READ | EV_PERSIST, readable_cb, k);
-	if (k->readable)
-		event_add(k->readable, NULL);
-}
-
-static void
-fresh_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct capture *k;
-
-	(void)fd;
-	(void)what;
-	(void)arg;
-	/* New ones stand at the end: those before the first old one from the end are all watched. */
-	TAILQ_FOREACH_REVERSE(k, &all, capture_list, entry)
-	{
-		if (nfresh == 0)
-			break;
-		if (k->fresh)
-			watch(k);
-	}
-}
-
-static void
-add_fresh(struct capture *k)
-{
-	if (!fresh_timer)
-		fresh_timer = evtimer_new(k->service->registry->base, fresh_cb, NULL);
-	k->fresh = true;
-	if (nfresh++ == 0 && fresh_timer)
-		evtimer_add(fresh_timer, &moment);
-}
-
 struct capture *
 capture_new(struct service *s, uint64_t session, int *fd, struct error *err)
 {
-	struct capture *k;
+	struct capture *k = TAILQ_FIRST(&unused);
 	int pipefd[2];
 
 	if (pipe2(pipefd, O_CLOEXEC) < 0) {
@@ -163,12 +122,12 @@ capture_new(struct service *s, uint64_t session, int *fd, struct error *err)
 		return NULL;
 	}
 	fcntl(pipefd[0], F_SETFL, O_NONBLOCK);
-	k = xcalloc(1, sizeof(*k));
-	k->service = s;
-	k->session = session;
-	k->fd = pipefd[0];
+	if (k)
+		TAILQ_REMOVE(&unused, k, entry);
+	else
+		k = xcalloc(1, sizeof(*k));
+	*k = (struct capture){ .service = s, .session = session, .fd = pipefd[0] };
 	TAILQ_INSERT_TAIL(&all, k, entry);
-	add_fresh(k);
 	*fd = pipefd[1];
 	return k;
 }
@@ -177,6 +136,18 @@ void
 capture_set_pid(struct capture *k, pid_t pid)
 {
 	k->pid = pid;
+}
+
+/* Without memory for an event the lines come when the program ends, and it may have to wait. */
+void
+capture_watch(struct capture *k, int least)
+{
+	if (!k || k->readable)
+		return;
+	k->fd = fd_move_up(k->fd, least);
+	k->readable = event_new(k->service->registry->base, k->fd, EV_READ | EV_PERSIST, readable_cb, k);
+	if (k->readable)
+		event_add(k->readable, NULL);
 }
 
 void
@@ -190,8 +161,7 @@ capture_end(struct capture *k)
 		return;
 	}
 	/* Somebody else still has it. */
-	if (k->fresh)
-		watch(k);
+	capture_watch(k, 0);
 	if (!k->readable)
 		capture_free(k);
 }
@@ -206,8 +176,8 @@ capture_free_all(struct service *s)
 		if (k->service == s)
 			capture_free(k);
 	}
-	if (TAILQ_EMPTY(&all) && fresh_timer) {
-		event_free(fresh_timer);
-		fresh_timer = NULL;
+	while (TAILQ_EMPTY(&all) && (k = TAILQ_FIRST(&unused))) {
+		TAILQ_REMOVE(&unused, k, entry);
+		free(k);
 	}
 }

@@ -9,13 +9,19 @@
 struct capture;
 struct service;
 
-/* The standard error of one program: each line becomes a `stderr` event with its session and pid. */
+/* The standard error of one program: each line becomes a `stderr` event with its session and pid. Most
+ * programs end at once and say nothing, so their pipe is only read when they end; that of one that lasts
+ * is to be watched. */
 
-/* Writes the descriptor for the program to *fd; the caller closes it after the spawn. NULL with err
- * if no pipe can be had. */
+/* Writes the descriptor for the program to *fd; the caller closes it once the program has it. NULL with
+ * err if no pipe can be had. */
 struct capture *capture_new(struct service *, uint64_t session, int *fd, struct error *);
 
 void capture_set_pid(struct capture *, pid_t);
+
+/* From now on the loop watches the pipe, whose descriptor is moved to a number of at least `least`.
+ * Accepts NULL. */
+void capture_watch(struct capture *, int least);
 
 /* The program has ended: what it wrote is logged before this returns. If somebody else still has
  * the pipe, reading goes on until they are done. Accepts NULL. */

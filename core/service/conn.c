@@ -16,15 +16,21 @@
 
 static struct conn_list unused = TAILQ_HEAD_INITIALIZER(unused);
 
+/* One that was used before keeps its timers: they call back with the same address. */
 static struct conn *
 allocate(void)
 {
 	struct conn *c = TAILQ_FIRST(&unused);
+	struct event *timer, *idle;
 
 	if (!c)
 		return xcalloc(1, sizeof(*c));
 	TAILQ_REMOVE(&unused, c, entry);
+	timer = c->timer;
+	idle = c->idle;
 	memset(c, 0, sizeof(*c));
+	c->timer = timer;
+	c->idle = idle;
 	return c;
 }
 
@@ -35,6 +41,10 @@ conn_free_unused(void)
 
 	while ((c = TAILQ_FIRST(&unused))) {
 		TAILQ_REMOVE(&unused, c, entry);
+		if (c->timer)
+			event_free(c->timer);
+		if (c->idle)
+			event_free(c->idle);
 		free(c);
 	}
 }
@@ -100,9 +110,9 @@ forget(struct conn *c)
 	struct service *s = c->service;
 
 	if (c->timer)
-		event_free(c->timer);
+		evtimer_del(c->timer);
 	if (c->idle)
-		event_free(c->idle);
+		evtimer_del(c->idle);
 	TAILQ_REMOVE(&s->conns, c, entry);
 	s->nconns--;
 	s->registry->sessions--;
@@ -232,7 +242,8 @@ start_timers(struct conn *c)
 	if (conf->idle_timeout > 0 && c->fd >= 0) {
 		struct timeval tv = { conf->idle_timeout / 1000, (conf->idle_timeout % 1000) * 1000 };
 
-		c->idle = evtimer_new(c->service->registry->base, idle_cb, c);
+		if (!c->idle)
+			c->idle = evtimer_new(c->service->registry->base, idle_cb, c);
 		if (c->idle)
 			evtimer_add(c->idle, &tv);
 	}
@@ -302,8 +313,6 @@ conn_start(struct conn *c)
 	set_pending(c, false);
 	log_start(c);
 	start_timers(c);
-	if (c->service->handler->started)
-		c->service->handler->started(c);
 }
 
 void
@@ -329,6 +338,7 @@ conn_done(struct conn *c)
 {
 	struct service *s = c->service;
 	int64_t timeout = s->conf->drain_timeout;
+	bool awaited;
 	int fd = c->fd;
 
 	c->ended_ms = clock_monotonic_ms();
@@ -342,7 +352,7 @@ conn_done(struct conn *c)
 		finish(c);
 		return;
 	}
-	if (s->conf->close == CLOSE_LEAVE || c->left || s->registry->forced || drain_is_needless(fd)) {
+	if (s->conf->close == CLOSE_LEAVE || c->close_only || s->registry->forced) {
 		close(fd);
 		finish(c);
 		return;
@@ -350,7 +360,9 @@ conn_done(struct conn *c)
 	c->fd = -1;
 	if (s->registry->ending && s->conf->kill_after < timeout)
 		timeout = s->conf->kill_after;
-	drain_start(&c->drain, s->registry->base, fd, timeout, finish, c);
+	/* Its place, or its descriptor. */
+	awaited = s->holds & HOLD_FULL || s->registry->short_of_files;
+	drain_start(&c->drain, s->registry->base, fd, timeout, awaited, finish, c);
 }
 
 void
@@ -368,7 +380,7 @@ conn_kill(struct conn *c, const char *how)
 void
 conn_cut(struct conn *c)
 {
-	if (!c->drain.event)
+	if (!drain_is_under_way(&c->drain))
 		return;
 	drain_cancel(&c->drain);
 	finish(c);

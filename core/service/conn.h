@@ -9,6 +9,7 @@
 #include "core/net/drain.h"
 #include "core/policy/slots.h"
 #include "core/sys/addr.h"
+#include "core/sys/spawn.h"
 
 struct bufferevent;
 struct capture;
@@ -35,14 +36,15 @@ struct conn {
 
 	/* the handler's */
 	pid_t pid;               /* of a program; 0: none */
+	struct spawn_child child;
+	TAILQ_ENTRY(conn) young; /* among the programs that have just been started */
+	bool is_young;
 	struct bufferevent *bev; /* of a built-in handler */
 	const void *stream;      /* its callbacks */
 	int64_t active_ms;       /* when it last moved a byte */
 	const char *finishing;   /* how it will end once all is written */
 	struct capture *capture;
 	uint64_t generated;      /* chargen's position */
-	const char *failed_step; /* of a program that could not be started */
-	int failed_errno;
 	int64_t queued; /* what waited on a wait socket when the program got it */
 
 	struct event *timer; /* timeout, then kill_after; or idle_timeout */
@@ -51,8 +53,8 @@ struct conn {
 	int status;
 	bool has_usage;
 	struct rusage usage;
-	bool pending; /* waits for a descriptor */
-	bool left;    /* somebody else has the connection: close, do not drain */
+	bool pending;    /* waits for a descriptor */
+	bool close_only; /* a drain is needless, or somebody else has the connection */
 	struct drain drain;
 };
 

@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,9 @@
 #include "core/sys/signals.h"
 #include "core/sys/sink.h"
 #include "core/sys/spawn.h"
+
+/* The longest that others wait for drains is the time for so many. */
+enum { DRAINS_PER_TURN = 16 };
 
 struct daemon {
 	struct daemon_options options;
@@ -61,17 +65,35 @@ reset_signals(void)
 	sigaction(SIGPIPE, &sa, NULL);
 }
 
-/* As many descriptors as are allowed; programs get the old limit back. */
-static void
+/* As many descriptors as are allowed; programs get the old limit back. Returns how many that is. */
+static rlim_t
 raise_nofile(struct registry *r)
 {
-	struct rlimit limit;
+	struct rlimit limit, old;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= limit.rlim_max)
-		return;
-	r->nofile = limit;
+	if (getrlimit(RLIMIT_NOFILE, &old) < 0)
+		return 0;
+	limit = old;
 	limit.rlim_cur = limit.rlim_max;
-	r->set_nofile = setrlimit(RLIMIT_NOFILE, &limit) == 0;
+	if (old.rlim_cur >= old.rlim_max || setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return old.rlim_cur;
+	r->nofile = old;
+	r->set_nofile = true;
+	return limit.rlim_cur;
+}
+
+/* The low numbers are for the descriptors of programs on their way, so that a child need not copy the
+ * rest. Where numbers are few, so is what there is to copy. */
+static void
+divide_descriptors(rlim_t limit)
+{
+	int below = limit >= 4096 ? 256 : limit >= 1024 ? 64 : 0;
+
+	/* The call that a child will need; this process shares its table with nobody. */
+	if (below == 0 || close_range(~0U, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+		return;
+	fd_reserve_low(below);
+	spawn_share_below(below);
 }
 
 static void
@@ -345,6 +367,7 @@ announce(struct daemon *d)
 		leave_terminal();
 	}
 	tell_parent(d, 0);
+	fd_release_low();
 	registry_keep_reserve(&d->registry);
 }
 
@@ -592,13 +615,13 @@ boot(struct daemon *d, const struct handler *const *handlers)
 	d->config = config_load(d->options.config);
 	if (d->options.background && go_background(d) < 0)
 		return EX_OSERR;
-	d->base = new_base();
+	registry_init(&d->registry, NULL, handlers, &callbacks, d);
+	divide_descriptors(raise_nofile(&d->registry));
+	d->base = d->registry.base = new_base();
 	if (!d->base) {
 		fprintf(stderr, "evinetd: no event loop can be had\n");
 		return EX_OSERR;
 	}
-	registry_init(&d->registry, d->base, handlers, &callbacks, d);
-	raise_nofile(&d->registry);
 	if (open_log(d, &err) < 0) {
 		fprintf(stderr, "evinetd: %s\n", err.text);
 		return EX_OSERR;
@@ -676,6 +699,7 @@ daemon_run(const struct daemon_options *options, const struct handler *const *ha
 		flush_logs(&d);
 	while (status == 0 && !d.done) {
 		event_base_loop(d.base, EVLOOP_ONCE);
+		drain_poll(DRAINS_PER_TURN);
 		if (d.ready && d.announced != d.registry.listen_events)
 			write_addr_file(&d);
 		flush_logs(&d);

@@ -31,9 +31,6 @@ struct handler {
 	 * descriptor but a socket (conn.wait_socket). */
 	int (*start)(struct conn *, struct error *);
 
-	/* After the `start` line has been logged, for what else is to be said. Optional. */
-	void (*started)(struct conn *);
-
 	/* Undoes whatever `start` managed to set up; called once, by conn_done. Optional. */
 	void (*stop)(struct conn *);
 

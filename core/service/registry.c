@@ -105,7 +105,7 @@ end_sessions(struct service *s, bool force)
 
 	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
 		next = TAILQ_NEXT(c, entry);
-		if (c->drain.event) {
+		if (drain_is_under_way(&c->drain)) {
 			if (force)
 				conn_cut(c);
 			else

@@ -260,6 +260,9 @@ accept_cb(struct listener_socket *ls, int fd, const struct sockaddr *peer, sockl
 	memcpy(&ss, peer, len < sizeof(ss) ? len : sizeof(ss));
 	addr_unmap(&ss, &len);
 	src = source_of((struct sockaddr *)&ss, uid);
+	/* Those that have left count no more. */
+	if (s->admission.slots.max > 0 || s->admission.slots.per_source > 0)
+		drain_poll(SIZE_MAX);
 	r = admit(&s->admission, (struct sockaddr *)&ss, &src, clock_monotonic_ns());
 	if (r.verdict == ADMIT_REFUSE) {
 		log_refusal(s, (struct sockaddr *)&ss, len, uid, r.reason);

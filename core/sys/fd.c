@@ -83,6 +83,47 @@ fd_close_all_but(const int *keep, size_t n)
 	each_open_fd(close_unlisted, &list);
 }
 
+enum { LOW_MAX = 1024 };
+
+static int low[LOW_MAX];
+static int nlow;
+
+int
+fd_reserve_low(int below)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	while (fd >= 0 && fd < below && nlow < LOW_MAX) {
+		low[nlow++] = fd;
+		fd = fcntl(low[0], F_DUPFD_CLOEXEC, 3);
+	}
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return nlow;
+}
+
+void
+fd_release_low(void)
+{
+	while (nlow > 0)
+		close(low[--nlow]);
+}
+
+int
+fd_move_up(int fd, int least)
+{
+	int up;
+
+	if (fd < 0 || fd >= least)
+		return fd;
+	up = fcntl(fd, F_DUPFD_CLOEXEC, least);
+	if (up < 0)
+		return fd;
+	close(fd);
+	return up;
+}
+
 int
 fd_set_nonblocking(int fd, bool on)
 {

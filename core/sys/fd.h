@@ -17,6 +17,15 @@ int fd_cloexec_all(void);
 /* Closes every descriptor above 2 except the `n` listed. */
 void fd_close_all_but(const int *keep, size_t n);
 
+/* Takes every free number below `below`, so that what is opened from now on is above; gives them back
+ * with fd_release_low(). How many it took, or -1 with errno. */
+int fd_reserve_low(int below);
+void fd_release_low(void);
+
+/* Moves a descriptor to a number of at least `least`, unless it is there already. Returns the new one
+ * (close-on-exec); the old one if no other is to be had. */
+int fd_move_up(int fd, int least);
+
 /* Turns "may block" on or off. 0, or -1 with errno. */
 int fd_set_nonblocking(int fd, bool on);
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/queue.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,19 +17,28 @@
 #include "core/base/text.h"
 
 struct entry {
-	struct entry *next;
+	struct entry *next;        /* in its bucket */
+	TAILQ_ENTRY(entry) by_age; /* of our own children, the youngest last */
 	pid_t pid;
 	reap_cb cb;
 	void *arg;
-	int64_t stranger_ms; /* when an orphan was first seen; 0: a child of our own */
+	int64_t since_ms; /* when it was registered, or, as an orphan, first seen */
+	bool stranger;    /* an orphan, not a child of our own */
 };
 
-enum { BUCKETS = 1024 };
+TAILQ_HEAD(entry_list, entry);
+
+/* wait4(-1) looks at every child, which is quick as long as they are few. */
+enum { BUCKETS = 4096, FEW = 64, SWEEP_MS = 10, YOUNG_MS = 100, PID_RANGE = 256 };
 
 static struct entry *table[BUCKETS];
+static struct entry_list children = TAILQ_HEAD_INITIALIZER(children);
+static size_t nchildren;
 static struct entry *unused; /* entries are recycled: no allocation per child after warm-up */
-static struct event *sigchld;
-static int children_fd = -1;
+static int signal_fd = -1;
+static struct event *readable, *sweep;
+static int children_fd = -1, last_pid_fd = -1;
+static sigset_t mask_before;
 
 static struct entry **
 find(pid_t pid)
@@ -40,29 +51,112 @@ find(pid_t pid)
 }
 
 static void
-sigchld_cb(evutil_socket_t sig, short what, void *arg)
+forget(struct entry **place)
+{
+	struct entry *e = *place;
+
+	if (!e->stranger) {
+		TAILQ_REMOVE(&children, e, by_age);
+		nchildren--;
+	}
+	*place = e->next;
+	e->next = unused;
+	unused = e;
+}
+
+/* Reaps one child, or any with -1. False if there is none that has ended. */
+static bool
+reap_one(pid_t pid)
 {
 	struct reap_status st;
+	struct entry **place, *e;
+	reap_cb cb;
+	void *arg;
 
-	(void)sig;
+	st.pid = wait4(pid, &st.status, WNOHANG, &st.usage);
+	if (st.pid <= 0)
+		return false;
+	place = find(st.pid);
+	e = *place;
+	if (!e)
+		return true; /* an orphan that nobody has asked about */
+	cb = e->cb;
+	arg = e->arg;
+	forget(place);
+	if (cb)
+		cb(&st, arg);
+	return true;
+}
+
+static void
+reap_all(void)
+{
+	while (reap_one(-1))
+		;
+}
+
+/* A signal tells of one child, and of others only that there may be some. With thousands of children
+ * all of them cannot be asked each time: the young ones are, which is what most ends are of, and a sweep
+ * follows for the rest. */
+static void
+reap_young(void)
+{
+	static const struct timeval soon = { 0, SWEEP_MS * 1000 };
+	int64_t now = clock_monotonic_ms();
+	struct entry *e, *older;
+
+	for (e = TAILQ_LAST(&children, entry_list); e && now - e->since_ms < YOUNG_MS; e = older) {
+		older = TAILQ_PREV(e, entry_list, by_age);
+		reap_one(e->pid);
+		/* The callback may have changed the list behind our back. */
+		if (older && *find(older->pid) != older)
+			break;
+	}
+	if (!evtimer_pending(sweep, NULL))
+		evtimer_add(sweep, &soon);
+}
+
+static void
+sweep_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
 	(void)what;
 	(void)arg;
-	while ((st.pid = wait4(-1, &st.status, WNOHANG, &st.usage)) > 0) {
-		struct entry **place = find(st.pid);
-		struct entry *e = *place;
-		reap_cb cb;
-		void *cb_arg;
+	reap_all();
+}
 
-		if (!e)
-			continue; /* an orphan that nobody has asked about */
-		cb = e->cb;
-		cb_arg = e->arg;
-		*place = e->next;
-		e->next = unused;
-		unused = e;
-		if (cb)
-			cb(&st, cb_arg);
-	}
+static void
+signal_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct signalfd_siginfo info;
+
+	(void)what;
+	(void)arg;
+	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	reap_one((pid_t)info.ssi_pid);
+	if (nchildren > FEW)
+		reap_young();
+	else
+		reap_all();
+}
+
+static int
+watch_signal(struct event_base *base, struct error *err)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &mask, &mask_before);
+	signal_fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (signal_fd < 0)
+		return error_set(err, errno, "signalfd for SIGCHLD");
+	readable = event_new(base, signal_fd, EV_READ | EV_PERSIST, signal_cb, NULL);
+	sweep = evtimer_new(base, sweep_cb, NULL);
+	if (!readable || !sweep || event_add(readable, NULL) < 0)
+		return error_set(err, ENOMEM, "watch SIGCHLD");
+	return 0;
 }
 
 int
@@ -74,29 +168,34 @@ reap_init(struct event_base *base, struct error *err)
 		return error_set(err, errno, "prctl PR_SET_CHILD_SUBREAPER");
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
 	children_fd = open(path, O_RDONLY | O_CLOEXEC);
-	sigchld = evsignal_new(base, SIGCHLD, sigchld_cb, NULL);
-	if (!sigchld || event_add(sigchld, NULL) < 0)
-		return error_set(err, ENOMEM, "watch SIGCHLD");
-	return 0;
+	last_pid_fd = open("/proc/sys/kernel/ns_last_pid", O_RDONLY | O_CLOEXEC);
+	return watch_signal(base, err);
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 }
 
 void
 reap_clear(void)
 {
-	if (sigchld)
-		event_free(sigchld);
-	sigchld = NULL;
-	if (children_fd >= 0)
-		close(children_fd);
-	children_fd = -1;
-	for (size_t i = 0; i < BUCKETS; i++) {
-		while (table[i]) {
-			struct entry *e = table[i];
-
-			table[i] = e->next;
-			free(e);
-		}
-	}
+	if (readable)
+		event_free(readable);
+	if (sweep)
+		event_free(sweep);
+	readable = sweep = NULL;
+	if (signal_fd >= 0)
+		sigprocmask(SIG_SETMASK, &mask_before, NULL);
+	close_fd(&signal_fd);
+	close_fd(&children_fd);
+	close_fd(&last_pid_fd);
+	for (size_t i = 0; i < BUCKETS; i++)
+		while (table[i])
+			forget(&table[i]);
 	while (unused) {
 		struct entry *e = unused;
 
@@ -106,7 +205,7 @@ reap_clear(void)
 }
 
 static struct entry *
-add(pid_t pid, reap_cb cb, void *arg)
+add(pid_t pid, reap_cb cb, void *arg, bool stranger)
 {
 	struct entry **place = &table[(unsigned)pid % BUCKETS];
 	struct entry *e = unused;
@@ -115,15 +214,20 @@ add(pid_t pid, reap_cb cb, void *arg)
 		unused = e->next;
 	else
 		e = xcalloc(1, sizeof(*e));
-	*e = (struct entry){ .next = *place, .pid = pid, .cb = cb, .arg = arg };
+	*e = (struct entry){ .next = *place, .pid = pid, .cb = cb, .arg = arg, .stranger = stranger };
+	e->since_ms = clock_monotonic_ms();
 	*place = e;
+	if (!stranger) {
+		TAILQ_INSERT_TAIL(&children, e, by_age);
+		nchildren++;
+	}
 	return e;
 }
 
 void
 reap_watch(pid_t pid, reap_cb cb, void *arg)
 {
-	add(pid, cb, arg);
+	add(pid, cb, arg, false);
 }
 
 void
@@ -135,29 +239,31 @@ reap_forget(pid_t pid)
 		e->cb = NULL;
 }
 
+struct search {
+	int64_t since_ms;
+	bool (*visit)(pid_t, void *arg);
+	void *arg;
+};
+
 /* Remembers an orphan, so that later sessions need not look at it: they began after it. */
 static bool
-is_new_stranger(pid_t pid, int64_t since_ms)
+look_at(pid_t pid, const struct search *s)
 {
 	struct entry *e = *find(pid);
 
-	if (!e) {
-		e = add(pid, NULL, NULL);
-		e->stranger_ms = clock_monotonic_ms();
-	}
-	return e->stranger_ms > 0 && e->stranger_ms >= since_ms;
+	if (!e)
+		e = add(pid, NULL, NULL, true);
+	return e->stranger && e->since_ms >= s->since_ms && s->visit(pid, s->arg);
 }
 
-bool
-reap_any_stranger(int64_t since_ms, bool (*visit)(pid_t, void *arg), void *arg)
+static bool
+any_in_list(const struct search *s)
 {
 	char buf[4096];
 	off_t at = 0;
 	pid_t pid = 0;
 	ssize_t n;
 
-	if (children_fd < 0)
-		return false;
 	/* "12 345 6789 ": one blank behind each number, so a cut number goes on in the next part. */
 	while ((n = pread(children_fd, buf, sizeof(buf), at)) > 0) {
 		for (ssize_t i = 0; i < n; i++) {
@@ -165,11 +271,65 @@ reap_any_stranger(int64_t since_ms, bool (*visit)(pid_t, void *arg), void *arg)
 				pid = pid * 10 + (buf[i] - '0');
 				continue;
 			}
-			if (pid > 0 && is_new_stranger(pid, since_ms) && visit(pid, arg))
+			if (pid > 0 && look_at(pid, s))
 				return true;
 			pid = 0;
 		}
 		at += n;
 	}
 	return false;
+}
+
+/* The number that was given out last, if it is a little above `from` and so the numbers between are those
+ * of all processes that began since; -1 otherwise. */
+static pid_t
+last_pid_after(pid_t from, int64_t since_ms)
+{
+	char buf[16];
+	ssize_t n;
+	pid_t last;
+
+	/* In a longer time all numbers may have been used, and some again. */
+	if (last_pid_fd < 0 || clock_monotonic_ms() - since_ms > YOUNG_MS)
+		return -1;
+	n = pread(last_pid_fd, buf, sizeof(buf) - 1, 0);
+	if (n <= 0)
+		return -1;
+	buf[n] = '\0';
+	last = (pid_t)atoi(buf);
+	return last >= from && last - from <= PID_RANGE ? last : -1;
+}
+
+/* A child, alive or not? Nothing is reaped. */
+static bool
+is_child(pid_t pid)
+{
+	siginfo_t info;
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static bool
+any_in_range(pid_t from, pid_t last, const struct search *s)
+{
+	for (pid_t pid = from + 1; pid <= last; pid++) {
+		const struct entry *e = *find(pid);
+
+		if (e ? e->stranger && look_at(pid, s) : is_child(pid) && look_at(pid, s))
+			return true;
+	}
+	return false;
+}
+
+bool
+reap_any_stranger(pid_t from, int64_t since_ms, bool (*visit)(pid_t, void *arg), void *arg)
+{
+	struct search s = { since_ms, visit, arg };
+	pid_t last;
+
+	if (children_fd < 0)
+		return false;
+	/* The list of all children is long to write where there are many. */
+	last = nchildren > FEW ? last_pid_after(from, since_ms) : -1;
+	return last >= 0 ? any_in_range(from, last, &s) : any_in_list(&s);
 }

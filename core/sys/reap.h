@@ -21,7 +21,8 @@ struct reap_status {
 
 typedef void (*reap_cb)(const struct reap_status *, void *arg);
 
-/* Starts to listen for SIGCHLD, and adopts orphaned grandchildren (PR_SET_CHILD_SUBREAPER). */
+/* Blocks SIGCHLD, to read it from a descriptor, and adopts orphaned grandchildren
+ * (PR_SET_CHILD_SUBREAPER). What is started from here on has to unblock it for itself. */
 int reap_init(struct event_base *, struct error *);
 void reap_clear(void);
 
@@ -31,9 +32,10 @@ void reap_watch(pid_t, reap_cb cb, void *arg);
 /* Forgets the callback; the child is still reaped. */
 void reap_forget(pid_t);
 
-/* Calls `visit` for each living child that nobody has registered: orphans of our children. Those that
- * were orphans already at `since_ms` (monotonic) are left out. Stops and returns true as soon as visit
- * does. False too where the kernel does not tell. */
-bool reap_any_stranger(int64_t since_ms, bool (*visit)(pid_t, void *arg), void *arg);
+/* Calls `visit` for each living child that nobody has registered and that can descend from the child
+ * `from`, which began at `since_ms` (monotonic): orphans of our children. Those that were orphans before
+ * that are left out. Stops and returns true as soon as visit does. False too where the kernel does not
+ * tell. */
+bool reap_any_stranger(pid_t from, int64_t since_ms, bool (*visit)(pid_t, void *arg), void *arg);
 
 #endif

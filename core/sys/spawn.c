@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,21 +12,36 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/text.h"
+#include "core/sys/rawcall.h"
+
 /*
- * Why sharing memory with the child is safe here (method "vm"):
- * - CLONE_VFORK stops the parent thread until the child has exec'ed or ended, and the child runs on
- *   a stack of its own; the daemon's only other threads are look-ups, which never fork.
- * - The child calls nothing but the raw system calls below: no malloc, no locks, no stdio. errno is
- *   the parent's own (same thread pointer) and nobody reads it across the call.
- * - CLONE_CLEAR_SIGHAND: a signal for the child never runs one of the daemon's handlers. Ignored
- *   signals would stay ignored, so the daemon ignores none (see core/service/daemon.c).
- * - Users, groups, capabilities and limits belong to the child's task, not to the shared memory.
- *   glibc's setresuid() and friends would change all threads of this process; the raw calls do not.
- * - The failure record is shared memory: written by the child, read after the parent resumes.
+ * Three ways to the same end. "async" and "vm" are clone3(CLONE_VM): no page table is copied, however
+ * large the daemon is. With "vm" (CLONE_VFORK) the parent waits until the child has exec'ed, with "async"
+ * both go on. "fork" is for kernels and filters that do not know the call.
+ *
+ * Why a child may run in the daemon's memory beside the daemon:
+ * - It runs on a stack of its own (a slot). A slot is used again only when the kernel has told that the
+ *   child has left our memory, by exec or by its end: CLONE_CHILD_CLEARTID clears slot->tid then.
+ * - It makes raw system calls only: no malloc, no lock, no stdio, and no errno, which would be the
+ *   parent's own (the thread pointer is the same). From that pointer it reads the stack protector's
+ *   secret, which never changes.
+ * - It reads its slot, the plan, argv and envp, which stay as they are until spawn_settled(), and writes
+ *   to its slot only (the report, and its pid into the slot's scratch memory).
+ * - CLONE_CLEAR_SIGHAND: a signal for the child never runs one of the daemon's handlers. Ignored signals
+ *   would stay ignored, so the daemon ignores none (see core/service/daemon.c).
+ * - Users, groups, capabilities and limits belong to the child's task. glibc's setresuid() and friends
+ *   would change all threads of this process; the raw calls do not. The kernel makes memory that has
+ *   changed its user undumpable: nobody with the program's identity can trace the child before its exec.
+ *   If somebody stops it there, a slot is taken until it goes on, and nothing waits for it.
+ * - Descriptors: the child has a copy of the table, or shares ours (CLONE_FILES) and begins by unsharing
+ *   the part below the limit of spawn_share_below(), which is what costs nothing with thousands of them
+ *   open. It looks at the numbers it was given once, after that; until it has settled the parent neither
+ *   closes nor reuses them.
+ * - The daemon's only other threads are look-ups, which never fork and never see a slot.
  * Sanitizers instrument what they must not here, so their builds use fork().
  */
 
@@ -50,9 +66,13 @@
 #define CLONE_CLEAR_SIGHAND 0x100000000ULL
 #endif
 
-enum method { METHOD_UNKNOWN, METHOD_VM, METHOD_FORK };
+/* As many children may be on their way at once without anybody waiting. */
+enum { SLOTS = 64, CHILD_STACK = 32 * 1024, GUARD = 4096, MASK_BYTES = 8 };
+
+enum method { METHOD_UNKNOWN, METHOD_ASYNC, METHOD_VM, METHOD_FORK };
 
 static enum method method = HAVE_VM_SPAWN ? METHOD_UNKNOWN : METHOD_FORK;
+static int share_below;
 
 /* Small enough to travel through a pipe in one piece when memory is not shared. */
 struct report {
@@ -60,26 +80,51 @@ struct report {
 	int errnum;
 };
 
-struct job {
+/* What a child on its way uses, and nobody else. */
+struct spawn_slot {
+	struct spawn_slot *next;
+	struct spawn_child *owner; /* NULL: free */
+	int tid;                   /* not 0 while the child is in our memory; cleared by the kernel */
+	pid_t pid;
+	char *stack;
+	void *scratch;
+	size_t scratch_size;
+
+	/* the job */
 	const struct spawn_plan *plan;
-	const struct spawn_fds *fds;
+	struct spawn_fds fds;
+	unsigned give;
 	char **envp;
 	char *own_pid;
-	struct report *report; /* shared memory, or NULL */
-	int report_fd;         /* otherwise: a close-on-exec pipe */
-	bool reset_signals;    /* fork keeps the handlers until exec */
+	bool shared_fds;
+	int report_fd; /* fork: a close-on-exec pipe; -1: memory is shared */
+	struct report report;
 };
 
-static void
-child_fail(const struct job *j, const char *step)
-{
-	struct report r = { step, errno };
+static struct spawn_slot slots[SLOTS];
+static struct spawn_slot *unused; /* those that have been used before come first: their memory is warm */
+static size_t nslots;
+static struct spawn_slot waiting; /* of those children that the parent waits for */
 
-	if (j->report)
-		*j->report = r;
+/* --- the child: raw calls only --- */
+
+static void __attribute__((noreturn))
+child_exit(void)
+{
+	for (;;)
+		RAW1(SYS_exit_group, 127);
+}
+
+static void __attribute__((noreturn))
+child_fail(struct spawn_slot *s, const char *step, long error)
+{
+	struct report r = { step, (int)-error };
+
+	if (s->report_fd < 0)
+		s->report = r;
 	else
-		(void)!write(j->report_fd, &r, sizeof(r));
-	_exit(127);
+		RAW3(SYS_write, s->report_fd, &r, sizeof(r));
+	child_exit();
 }
 
 /* Digits by hand: snprintf is not for use between clone and exec. */
@@ -103,145 +148,258 @@ put_number(char *out, long v)
 	return out;
 }
 
-static void
-child_descriptors(const struct job *j)
+static long
+child_dup2(int from, int to)
 {
-	const int from[4] = { j->fds->in, j->fds->out, j->fds->err, j->fds->extra };
-	int src[4];
+	if (from == to)
+		return RAW3(SYS_fcntl, to, F_SETFD, 0);
+#ifdef SYS_dup2
+	return RAW2(SYS_dup2, from, to);
+#else
+	return RAW3(SYS_dup3, from, to, 0);
+#endif
+}
 
+static void
+child_descriptors(struct spawn_slot *s)
+{
+	int src[4] = { s->fds.in, s->fds.out, s->fds.err, s->fds.extra };
+	long r;
+
+	/* From here on the table is ours alone. */
+	if (s->shared_fds) {
+		r = RAW3(SYS_close_range, share_below, ~0U, CLOSE_RANGE_UNSHARE);
+		if (r < 0)
+			child_fail(s, "close_range", r);
+	}
 	/* A source below 4 could be overwritten before it is copied: move it out of the way. */
 	for (int i = 0; i < 4; i++) {
-		src[i] = from[i];
-		if (src[i] >= 0 && src[i] < 4 && src[i] != i) {
-			src[i] = fcntl(src[i], F_DUPFD_CLOEXEC, 4);
-			if (src[i] < 0)
-				child_fail(j, "dup");
-		}
+		if (src[i] < 0 || src[i] >= 4 || src[i] == i)
+			continue;
+		r = RAW3(SYS_fcntl, src[i], F_DUPFD_CLOEXEC, 4);
+		if (r < 0)
+			child_fail(s, "dup", r);
+		src[i] = (int)r;
 	}
 	for (int i = 0; i < 4; i++) {
 		if (src[i] < 0)
 			continue;
-		if (src[i] == i ? fcntl(i, F_SETFD, 0) < 0 : dup2(src[i], i) < 0)
-			child_fail(j, "dup2");
+		r = child_dup2(src[i], i);
+		if (r < 0)
+			child_fail(s, "dup2", r);
 	}
 }
 
 static void
-child_oom_score(const struct job *j)
+child_oom_score(struct spawn_slot *s)
 {
 	char text[24];
-	char *end = put_number(text, j->plan->oom_score_adj);
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	char *end = put_number(text, s->plan->oom_score_adj);
+	long fd = RAW4(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
+	long r = fd < 0 ? fd : RAW3(SYS_write, fd, text, end - text);
 
-	if (fd < 0 || write(fd, text, (size_t)(end - text)) < 0)
-		child_fail(j, "oom_score_adj");
-	close(fd);
+	if (r < 0)
+		child_fail(s, "oom_score_adj", r);
+	RAW1(SYS_close, fd);
+}
+
+static void
+child_check(struct spawn_slot *s, const char *step, long r)
+{
+	if (r < 0)
+		child_fail(s, step, r);
 }
 
 /* What needs privileges but is no identity: before the user changes. */
 static void
-child_limits(const struct job *j)
+child_limits(struct spawn_slot *s)
 {
-	const struct spawn_plan *p = j->plan;
+	const struct spawn_plan *p = s->plan;
 
 	if (p->set_oom)
-		child_oom_score(j);
-	if (p->set_nice && syscall(SYS_setpriority, PRIO_PROCESS, 0, p->nice) < 0)
-		child_fail(j, "setpriority");
-	if (p->set_nofile && syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &p->nofile, NULL) < 0)
-		child_fail(j, "setrlimit");
+		child_oom_score(s);
+	if (p->set_nice)
+		child_check(s, "setpriority", RAW3(SYS_setpriority, PRIO_PROCESS, 0, p->nice));
+	if (p->set_nofile)
+		child_check(s, "setrlimit", RAW4(SYS_prlimit64, 0, RLIMIT_NOFILE, &p->nofile, 0));
 	for (int i = 0; i < p->nrlimits; i++)
-		if (syscall(SYS_prlimit64, 0, p->rlimits[i].resource, &p->rlimits[i].limit, NULL) < 0)
-			child_fail(j, "setrlimit");
+		child_check(s, "setrlimit",
+			    RAW4(SYS_prlimit64, 0, p->rlimits[i].resource, &p->rlimits[i].limit, 0));
 	if (p->mask >= 0)
-		umask((mode_t)p->mask);
-	if (p->root && (chroot(p->root) < 0 || chdir("/") < 0))
-		child_fail(j, "chroot");
+		RAW1(SYS_umask, p->mask);
+	if (p->root) {
+		child_check(s, "chroot", RAW1(SYS_chroot, p->root));
+		child_check(s, "chroot", RAW1(SYS_chdir, "/"));
+	}
 }
 
 static void
-child_bounding_set(const struct job *j)
+child_bounding_set(struct spawn_slot *s)
 {
 	/* The kernel says which one is the last: EINVAL behind it. */
 	for (int cap = 0; cap < 64; cap++) {
-		if (j->plan->caps & (1ULL << cap))
+		long r;
+
+		if (s->plan->caps & (1ULL << cap))
 			continue;
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
-			if (errno == EINVAL && cap > 0)
-				break;
-			child_fail(j, "capabilities");
-		}
+		r = raw_call(SYS_prctl, PR_CAPBSET_DROP, cap, 0, 0, 0);
+		if (r == -EINVAL && cap > 0)
+			break;
+		child_check(s, "capabilities", r);
 	}
-	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
-		child_fail(j, "capabilities");
+	child_check(s, "capabilities", raw_call(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0));
 }
 
 static void
-child_capabilities(const struct job *j)
+child_capabilities(struct spawn_slot *s)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[SPAWN_CAPS_WORDS];
-	uint64_t caps = j->plan->caps;
+	uint64_t caps = s->plan->caps;
 
-	for (int i = 0; i < SPAWN_CAPS_WORDS; i++) {
+	for (int i = 0; i < SPAWN_CAPS_WORDS; i++)
 		data[i].effective = data[i].permitted = data[i].inheritable = (uint32_t)(caps >> (32 * i));
-	}
-	if (syscall(SYS_capset, &head, data) < 0)
-		child_fail(j, "capabilities");
+	child_check(s, "capabilities", RAW2(SYS_capset, &head, data));
 	for (int cap = 0; cap < 64; cap++)
-		if ((caps & (1ULL << cap)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
-			child_fail(j, "capabilities");
+		if (caps & (1ULL << cap))
+			child_check(s, "capabilities",
+				    raw_call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0));
 }
 
 static void
-child_identity(const struct job *j)
+child_identity(struct spawn_slot *s)
 {
-	const struct spawn_plan *p = j->plan;
+	const struct spawn_plan *p = s->plan;
 	const struct creds *c = &p->creds;
 
 	if (p->set_caps)
-		child_bounding_set(j);
+		child_bounding_set(s);
 	if (c->set) {
 		/* Groups first and the user last: after setresuid the rest is forbidden. */
-		if (syscall(SYS_setgroups, c->ngroups, c->groups) < 0)
-			child_fail(j, "setgroups");
-		if (syscall(SYS_setresgid, c->gid, c->gid, c->gid) < 0)
-			child_fail(j, "setresgid");
-		if (syscall(SYS_setresuid, c->uid, c->uid, c->uid) < 0)
-			child_fail(j, "setresuid");
+		child_check(s, "setgroups", RAW2(SYS_setgroups, c->ngroups, c->groups));
+		child_check(s, "setresgid", RAW3(SYS_setresgid, c->gid, c->gid, c->gid));
+		child_check(s, "setresuid", RAW3(SYS_setresuid, c->uid, c->uid, c->uid));
 	}
 	if (p->set_caps)
-		child_capabilities(j);
-	if (p->directory && chdir(p->directory) < 0)
-		child_fail(j, "chdir");
-	if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		child_fail(j, "no_new_privs");
+		child_capabilities(s);
+	if (p->directory)
+		child_check(s, "chdir", RAW1(SYS_chdir, p->directory));
+	if (p->no_new_privs)
+		child_check(s, "no_new_privs", raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
 static int
 child_main(void *arg)
 {
-	const struct job *j = arg;
-	const struct spawn_plan *p = j->plan;
+	struct spawn_slot *s = arg;
+	const struct spawn_plan *p = s->plan;
+	uint64_t no_signals = 0;
 
-	if (j->reset_signals)
-		for (int sig = 1; sig < NSIG; sig++)
-			signal(sig, SIG_DFL);
-	if (p->session ? setsid() < 0 : setpgid(0, 0) < 0)
-		child_fail(j, p->session ? "setsid" : "setpgid");
-	child_descriptors(j);
-	child_limits(j);
-	child_identity(j);
-	if (j->own_pid)
-		put_number(j->own_pid, getpid());
-	execve(p->path, p->argv, j->envp);
-	child_fail(j, "exec");
-	return 127;
+	RAW4(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, 0, MASK_BYTES);
+	child_descriptors(s);
+	if (p->session)
+		child_check(s, "setsid", RAW0(SYS_setsid));
+	else
+		child_check(s, "setpgid", RAW2(SYS_setpgid, 0, 0));
+	child_limits(s);
+	child_identity(s);
+	if (s->own_pid)
+		put_number(s->own_pid, RAW0(SYS_getpid));
+	child_fail(s, "exec", RAW3(SYS_execve, p->path, p->argv, s->envp));
 }
 
-#if HAVE_VM_SPAWN
+/* --- slots --- */
 
-enum { CHILD_STACK = 64 * 1024 };
+static bool
+has_left(const struct spawn_slot *s)
+{
+	return __atomic_load_n(&s->tid, __ATOMIC_ACQUIRE) == 0;
+}
+
+static void
+close_given(const struct spawn_fds *fds, unsigned give)
+{
+	if (give & SPAWN_GIVE_IN)
+		close(fds->in);
+	if (give & SPAWN_GIVE_ERR)
+		close(fds->err);
+}
+
+/* The child of the slot has gone its way: tell its owner, and close what was given. */
+static void
+settle(struct spawn_slot *s)
+{
+	struct spawn_child *c = s->owner;
+
+	if (s->report.step)
+		c->failure = (struct spawn_failure){ s->report.step, s->report.errnum, s->pid };
+	close_given(&s->fds, s->give);
+	c->slot = NULL;
+	s->owner = NULL;
+	s->next = unused;
+	unused = s;
+}
+
+static bool
+has_stack(struct spawn_slot *s)
+{
+	char *stack;
+
+	if (s->stack)
+		return true;
+	stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1,
+		     0);
+	if (stack == MAP_FAILED)
+		return false;
+	mprotect(stack, GUARD, PROT_NONE);
+	s->stack = stack;
+	return true;
+}
+
+/* The one that the next child gets; NULL if all are taken by children that are on their way. */
+static struct spawn_slot *
+free_slot(void)
+{
+	if (!unused && nslots == SLOTS)
+		for (struct spawn_slot *s = slots; s < slots + SLOTS; s++)
+			if (s->owner && has_left(s))
+				settle(s);
+	if (!unused && nslots < SLOTS)
+		unused = &slots[nslots++];
+	return unused;
+}
+
+static bool
+is_async(void)
+{
+	return method == METHOD_ASYNC || method == METHOD_UNKNOWN;
+}
+
+void *
+spawn_scratch(size_t size)
+{
+	struct spawn_slot *s = is_async() ? free_slot() : NULL;
+
+	if (!s)
+		s = &waiting;
+	if (s->scratch_size < size) {
+		s->scratch = xrealloc(s->scratch, size);
+		s->scratch_size = size;
+	}
+	return s->scratch;
+}
+
+bool
+spawn_settled(struct spawn_child *c)
+{
+	if (c->slot && has_left(c->slot))
+		settle(c->slot);
+	return !c->slot;
+}
+
+/* --- the parent --- */
+
+#if HAVE_VM_SPAWN
 
 /* clone3 whose child starts in `fn` on the stack of `args`; glibc has no function for it. */
 static long
@@ -285,57 +443,43 @@ clone3_call(struct clone_args *args, int (*fn)(void *), void *arg)
 	return ret;
 }
 
-static void *
-child_stack(void)
+static bool
+may_share(const struct spawn_fds *f)
 {
-	static void *stack;
-
-	if (!stack) {
-		stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-		if (stack == MAP_FAILED)
-			stack = NULL;
-	}
-	return stack;
+	return f->in < share_below && f->out < share_below && f->err < share_below && f->extra < share_below;
 }
 
-static pid_t
-spawn_vm(struct job *j, struct spawn_failure *f)
+/* Returns the pid, or -errno. */
+static long
+spawn_vm(struct spawn_slot *s, bool wait)
 {
-	struct report report = { NULL, 0 };
 	struct clone_args args = {
-		.flags = CLONE_VM | CLONE_VFORK | CLONE_CLEAR_SIGHAND,
+		.flags = CLONE_VM | CLONE_CLEAR_SIGHAND | CLONE_CHILD_CLEARTID,
 		.exit_signal = SIGCHLD,
+		.child_tid = (uint64_t)(uintptr_t)&s->tid,
 		.stack_size = CHILD_STACK,
 	};
-	void *stack = child_stack();
 	long pid;
 
-	if (!stack) {
-		*f = (struct spawn_failure){ "fork", ENOMEM, 0 };
-		return -1;
-	}
-	args.stack = (uint64_t)(uintptr_t)stack;
-	j->report = &report;
-	pid = clone3_call(&args, child_main, j);
-	j->report = NULL;
-	if (pid < 0) {
-		*f = (struct spawn_failure){ "fork", (int)-pid, 0 };
-		return -1;
-	}
-	if (report.step) {
-		*f = (struct spawn_failure){ report.step, report.errnum, (pid_t)pid };
-		return -1;
-	}
-	return (pid_t)pid;
+	if (!has_stack(s))
+		return -ENOMEM;
+	s->report_fd = -1;
+	s->shared_fds = may_share(&s->fds);
+	s->tid = 1;
+	args.stack = (uint64_t)(uintptr_t)s->stack;
+	args.flags |= (wait ? CLONE_VFORK : 0) | (s->shared_fds ? CLONE_FILES : 0);
+	pid = clone3_call(&args, child_main, s);
+	if (pid < 0)
+		s->tid = 0;
+	return pid;
 }
 
 #endif
 
+/* Returns the pid, or -1 with f. */
 static pid_t
-spawn_fork(struct job *j, struct spawn_failure *f)
+spawn_fork(struct spawn_slot *s, struct spawn_failure *f)
 {
-	struct report report = { NULL, 0 };
 	sigset_t all, old;
 	int pipefd[2];
 	ssize_t n;
@@ -345,26 +489,22 @@ spawn_fork(struct job *j, struct spawn_failure *f)
 		*f = (struct spawn_failure){ "pipe", errno, 0 };
 		return -1;
 	}
-	j->report_fd = pipefd[1];
-	j->reset_signals = true;
+	s->report_fd = pipefd[1];
+	s->shared_fds = false;
 	/* Until its handlers are reset the child must not run one of ours. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	pid = fork();
 	if (pid == 0) {
-		struct job in_child = *j;
-
 		/* The child's descriptors 0 to 3 are made anew; the report must survive that. */
-		if (in_child.report_fd < 4)
-			in_child.report_fd = fcntl(in_child.report_fd, F_DUPFD_CLOEXEC, 4);
+		if (s->report_fd < 4)
+			s->report_fd = fcntl(s->report_fd, F_DUPFD_CLOEXEC, 4);
 		for (int sig = 1; sig < NSIG; sig++)
 			signal(sig, SIG_DFL);
-		in_child.reset_signals = false;
-		sigemptyset(&all);
-		sigprocmask(SIG_SETMASK, &all, NULL);
-		child_main(&in_child);
+		child_main(s);
 	}
-	*f = (struct spawn_failure){ "fork", errno, 0 };
+	if (pid < 0)
+		*f = (struct spawn_failure){ "fork", errno, 0 };
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	close(pipefd[1]);
 	if (pid < 0) {
@@ -372,50 +512,140 @@ spawn_fork(struct job *j, struct spawn_failure *f)
 		return -1;
 	}
 	do
-		n = read(pipefd[0], &report, sizeof(report));
+		n = read(pipefd[0], &s->report, sizeof(s->report));
 	while (n < 0 && errno == EINTR);
 	close(pipefd[0]);
-	if (n == (ssize_t)sizeof(report)) {
-		*f = (struct spawn_failure){ report.step, report.errnum, pid };
-		return -1;
-	}
+	if (n != (ssize_t)sizeof(s->report))
+		s->report.step = NULL;
 	return pid;
+}
+
+/* Returns the pid, or -1 with f if there is no child. */
+static pid_t
+start(struct spawn_slot *s, bool wait, struct spawn_failure *f)
+{
+	s->report = (struct report){ NULL, 0 };
+	*f = (struct spawn_failure){ NULL, 0, 0 };
+#if HAVE_VM_SPAWN
+	if (method != METHOD_FORK) {
+		long pid = spawn_vm(s, wait);
+		/* Old kernels and filters that do not know the call: remember, and fork from now on. */
+		bool unknown = method == METHOD_UNKNOWN && (pid == -ENOSYS || pid == -EPERM || pid == -EINVAL);
+
+		if (pid > 0 && method == METHOD_UNKNOWN)
+			method = METHOD_ASYNC;
+		if (pid > 0)
+			return s->pid = (pid_t)pid;
+		if (!unknown) {
+			*f = (struct spawn_failure){ "fork", (int)-pid, 0 };
+			return -1;
+		}
+		method = METHOD_FORK;
+	}
+#else
+	(void)wait;
+#endif
+	return s->pid = spawn_fork(s, f);
+}
+
+static void
+set_job(struct spawn_slot *s, const struct spawn_plan *plan, const struct spawn_fds *fds, char **envp,
+	char *own_pid)
+{
+	s->plan = plan;
+	s->fds = *fds;
+	s->envp = envp;
+	s->own_pid = own_pid;
 }
 
 pid_t
 spawn(const struct spawn_plan *plan, const struct spawn_fds *fds, char **envp, char *own_pid,
       struct spawn_failure *f)
 {
-	struct job j = { .plan = plan, .fds = fds, .envp = envp, .own_pid = own_pid, .report_fd = -1 };
+	struct spawn_slot *s = &waiting;
+	pid_t pid;
 
-#if HAVE_VM_SPAWN
-	if (method != METHOD_FORK) {
-		pid_t pid = spawn_vm(&j, f);
-		/* Old kernels and filters that do not know the call: remember, and fork from now on. */
-		bool unknown = pid < 0 && f->pid == 0 && method == METHOD_UNKNOWN &&
-			       (f->errnum == ENOSYS || f->errnum == EPERM || f->errnum == EINVAL);
+	set_job(s, plan, fds, envp, own_pid);
+	pid = start(s, true, f);
+	if (pid < 0 || !s->report.step)
+		return pid;
+	*f = (struct spawn_failure){ s->report.step, s->report.errnum, pid };
+	return -1;
+}
 
-		if (!unknown) {
-			if (pid > 0)
-				method = METHOD_VM;
-			return pid;
-		}
-		method = METHOD_FORK;
-		j.report = NULL;
-	}
-#endif
-	return spawn_fork(&j, f);
+/* For want of a slot, or of a way not to wait. */
+static pid_t
+start_and_wait(const struct spawn_plan *plan, const struct spawn_fds *fds, unsigned give, char **envp,
+	       char *own_pid, struct spawn_child *c)
+{
+	pid_t pid = spawn(plan, fds, envp, own_pid, &c->failure);
+
+	if (pid < 0 && c->failure.pid == 0)
+		return -1;
+	close_given(fds, give);
+	return pid < 0 ? c->failure.pid : pid;
+}
+
+static bool
+must_wait(const struct spawn_plan *plan, const struct spawn_fds *fds)
+{
+	/* A listening socket may be closed at any time, a child that needs it notwithstanding. And the
+	 * kernel sets oom_score_adj for all who share the memory, except with a child that is waited for. */
+	return fds->extra >= 0 || plan->set_oom;
+}
+
+pid_t
+spawn_start(const struct spawn_plan *plan, const struct spawn_fds *fds, unsigned give, char **envp,
+	    char *own_pid, struct spawn_child *c)
+{
+	struct spawn_slot *s = is_async() ? free_slot() : NULL;
+	pid_t pid;
+
+	*c = (struct spawn_child){ NULL, { NULL, 0, 0 } };
+	if (!s || must_wait(plan, fds))
+		return start_and_wait(plan, fds, give, envp, own_pid, c);
+	set_job(s, plan, fds, envp, own_pid);
+	pid = start(s, false, &c->failure);
+	if (pid < 0)
+		return -1;
+	unused = s->next;
+	s->owner = c;
+	s->give = give;
+	c->slot = s;
+	/* If it was fork in the end, everything has been waited for. */
+	if (method == METHOD_FORK)
+		settle(s);
+	return pid;
+}
+
+void
+spawn_share_below(int fd)
+{
+	share_below = fd;
+}
+
+int
+spawn_shared_below(void)
+{
+	return share_below;
 }
 
 const char *
 spawn_method(void)
 {
-	return method == METHOD_FORK ? "fork" : "vm";
+	static const char *const names[] = { "async", "async", "vm", "fork" };
+
+	return names[method];
 }
 
 void
 spawn_use(const char *name)
 {
-	if (HAVE_VM_SPAWN)
-		method = name && strcmp(name, "fork") == 0 ? METHOD_FORK : METHOD_UNKNOWN;
+	if (!HAVE_VM_SPAWN)
+		return;
+	method = METHOD_UNKNOWN;
+	if (name && strcmp(name, "fork") == 0)
+		method = METHOD_FORK;
+	else if (name && strcmp(name, "vm") == 0)
+		method = METHOD_VM;
 }

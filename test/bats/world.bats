@@ -624,7 +624,7 @@ err" ]
 	configure <<-CONF
 		service "slow" {
 			listen = "tcp:127.0.0.1:0"
-			timeout = "400ms"
+			timeout = "2s"
 			kill_after = "20s"
 			shell = "trap 'echo cut off; exit 4' TERM; (trap '' TERM; exec sleep 100) & echo here; wait"
 		}

@@ -92,7 +92,7 @@ cases(int family, const char *name)
 	shutdown(fds[1], SHUT_WR);
 	ok(drain_is_needless(fds[0]), "%s: one whose peer has ended, and all is read, needs none", name);
 	done_calls = 0;
-	drain_start(&d, base, fds[0], 5000, done, &fds[0]);
+	drain_start(&d, base, fds[0], 5000, false, done, &fds[0]);
 	is_int(done_calls, 1, "and is done at once");
 	is_int(read_to_end(fds[1]), 0, "with a clean end");
 	close(fds[1]);
@@ -102,7 +102,7 @@ cases(int family, const char *name)
 	ok(write(fds[1], "unread", 6) == 6 && write(fds[0], "answer", 6) == 6, "%s: a peer that sends first",
 	   name);
 	done_calls = 0;
-	drain_start(&d, base, fds[0], 5000, done, &fds[0]);
+	drain_start(&d, base, fds[0], 5000, false, done, &fds[0]);
 	is_int(done_calls, 0, "is waited for");
 	is_int(read_to_end(fds[1]), 6, "it gets the answer and a clean end");
 	ok(write(fds[1], "more", 4) == 4, "what it still sends is taken");
@@ -116,7 +116,7 @@ cases(int family, const char *name)
 	pair(family, fds);
 	done_calls = 0;
 	begin = clock_monotonic_ms();
-	drain_start(&d, base, fds[0], 50, done, &fds[0]);
+	drain_start(&d, base, fds[0], 50, false, done, &fds[0]);
 	run();
 	is_int(done_calls, 1, "a peer that never ends is given up");
 	ok(clock_monotonic_ms() - begin >= 50, "after the deadline, not before");
@@ -128,7 +128,7 @@ cases(int family, const char *name)
 	done_calls = 0;
 	fd_set_nonblocking(fds[1], true);
 	begin = clock_monotonic_ms();
-	drain_start(&d, base, fds[0], 100, done, &fds[0]);
+	drain_start(&d, base, fds[0], 100, false, done, &fds[0]);
 	while (done_calls == 0 && clock_monotonic_ms() - begin < 10000) {
 		for (int i = 0; i < 20; i++)
 			if (send(fds[1], big, sizeof(big), MSG_NOSIGNAL) < 0)
@@ -141,14 +141,14 @@ cases(int family, const char *name)
 	/* Time out of the past. */
 	pair(family, fds);
 	done_calls = 0;
-	drain_start(&d, base, fds[0], 0, done, &fds[0]);
+	drain_start(&d, base, fds[0], 0, false, done, &fds[0]);
 	is_int(done_calls, 1, "without time it is done at once");
 	close(fds[1]);
 
 	/* Cancelled. */
 	pair(family, fds);
 	done_calls = 0;
-	drain_start(&d, base, fds[0], 5000, done, &fds[0]);
+	drain_start(&d, base, fds[0], 5000, false, done, &fds[0]);
 	drain_cancel(&d);
 	ok(fcntl(fds[0], F_GETFD) < 0, "%s: a drain that is cancelled closes at once", name);
 	event_base_loop(base, EVLOOP_NONBLOCK);
@@ -174,7 +174,7 @@ reset(void)
 	tcp_pair(fds);
 	setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
 	done_calls = 0;
-	drain_start(&d, base, fds[0], 5000, done, &fds[0]);
+	drain_start(&d, base, fds[0], 5000, false, done, &fds[0]);
 	close(fds[1]);
 	run();
 	is_int(done_calls, 1, "a peer that resets is done with");

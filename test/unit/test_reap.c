@@ -115,7 +115,7 @@ orphans(void)
 	pid_t parent, watched;
 	char byte;
 
-	ok(!reap_any_stranger(0, visit, &visits) && visits == 0, "without children there is no stranger");
+	ok(!reap_any_stranger(0, 0, visit, &visits) && visits == 0, "without children there is no stranger");
 	if (pipe(fds) < 0)
 		return;
 	watched = fork();
@@ -124,7 +124,7 @@ orphans(void)
 		_exit(read(fds[0], &byte, 1) == 0 ? 0 : 1);
 	}
 	reap_watch(watched, NULL, NULL);
-	ok(!reap_any_stranger(0, visit, &visits), "a child that is watched is none");
+	ok(!reap_any_stranger(0, 0, visit, &visits), "a child that is watched is none");
 	calls = 0;
 	parent = fork();
 	if (parent == 0) {
@@ -136,19 +136,19 @@ orphans(void)
 	}
 	reap_watch(parent, ended, NULL);
 	until(1);
-	if (!reap_any_stranger(0, visit, &visits) && access("/proc/self/task/1/children", F_OK) < 0 &&
+	if (!reap_any_stranger(0, 0, visit, &visits) && access("/proc/self/task/1/children", F_OK) < 0 &&
 	    visits == 0)
 		ok(true, "an orphan # SKIP this kernel does not list children");
 	else
 		ok(visits == 1 && stranger > 0 && stranger != parent && stranger != watched,
 		   "an orphan is one");
 	visits = 0;
-	ok(!reap_any_stranger(clock_monotonic_ms() + 1000, visit, &visits) && visits == 0,
+	ok(!reap_any_stranger(0, clock_monotonic_ms() + 1000, visit, &visits) && visits == 0,
 	   "one that was there before the time in question does not count");
 	close(fds[1]);
 	close(fds[0]);
 	ok(is_gone(watched) && (!stranger || is_gone(stranger)), "it is reaped like others");
-	ok(!reap_any_stranger(0, visit, &visits), "and then there is none");
+	ok(!reap_any_stranger(0, 0, visit, &visits), "and then there is none");
 }
 
 int

@@ -110,6 +110,29 @@ in_child(run_fn run)
 	tap_in_child(run_case, &run);
 }
 
+static bool without_waiting;
+
+/* Starts it one way or the other, and waits until it is known how that went. */
+static pid_t
+launch(const struct spawn_plan *plan, const struct spawn_fds *fds, char **envp, char *own_pid,
+       struct spawn_failure *f)
+{
+	struct spawn_child c;
+	siginfo_t info;
+	pid_t pid;
+
+	if (!without_waiting)
+		return spawn(plan, fds, envp, own_pid, f);
+	pid = spawn_start(plan, fds, 0, envp, own_pid, &c);
+	if (pid > 0) {
+		waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+		if (!spawn_settled(&c))
+			tell(false, "a child that has ended has settled");
+	}
+	*f = c.failure;
+	return c.failure.step ? -1 : pid;
+}
+
 /* A file for the child's standard output, and what it was told through it. */
 static int out_fd = -1;
 static char *said;
@@ -182,7 +205,7 @@ run_probe(const struct spawn_plan *plan, pid_t *pid)
 	if (ftruncate(out_fd, 0) < 0 || lseek(out_fd, 0, SEEK_SET) < 0)
 		return tell(false, "the file for its output can be emptied");
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	*pid = spawn(plan, &(struct spawn_fds){ null, out_fd, 2, -1 }, envp, NULL, &f);
+	*pid = launch(plan, &(struct spawn_fds){ null, out_fd, 2, -1 }, envp, NULL, &f);
 	close(null);
 	free(said);
 	said = NULL;
@@ -308,7 +331,7 @@ own_pid(void)
 	struct spawn_plan plan = plain_plan();
 	struct spawn_failure f;
 	int out = high_file(), status;
-	pid_t pid = spawn(&plan, &(struct spawn_fds){ out, out, 2, -1 }, envp,
+	pid_t pid = launch(&plan, &(struct spawn_fds){ out, out, 2, -1 }, envp,
 			  pid_env + strlen("LISTEN_PID="), &f);
 
 	waitpid(pid, &status, 0);
@@ -345,7 +368,7 @@ descriptors(const int at[4])
 			continue;
 		text_printf(&expected, "fd %d is %llu\n", i, (unsigned long long)st.st_ino);
 	}
-	pid = spawn(&plan, &(struct spawn_fds){ at[0], at[1], at[2], at[3] }, envp, NULL, &f);
+	pid = launch(&plan, &(struct spawn_fds){ at[0], at[1], at[2], at[3] }, envp, NULL, &f);
 	waitpid(pid > 0 ? pid : f.pid, &status, 0);
 	/* The program's output goes to what stands for 1; where several are placed there, the last. */
 	for (int i = 3; !said; i--)
@@ -407,7 +430,7 @@ fails_with(const struct spawn_plan *plan, const struct spawn_fds *fds, const cha
 	char *envp[] = { probe_env, NULL };
 	struct spawn_failure f = { "none", 0, 0 };
 	int status = 0;
-	pid_t pid = spawn(plan, fds, envp, NULL, &f);
+	pid_t pid = launch(plan, fds, envp, NULL, &f);
 
 	if (pid > 0)
 		waitpid(pid, &status, 0);
@@ -473,7 +496,9 @@ failing_without_descriptors(void)
 		close(fds[--n]);
 		close(fds[--n]);
 	}
-	fails_with(&plan, &(struct spawn_fds){ 1, 0, 2, -1 }, "dup", EMFILE);
+	/* A child that unshares a part of the table has room in it. */
+	if (spawn_shared_below() == 0 || fork)
+		fails_with(&plan, &(struct spawn_fds){ 1, 0, 2, -1 }, "dup", EMFILE);
 	while (n > 0)
 		close(fds[--n]);
 }
@@ -668,6 +693,86 @@ identity(void)
 	     "what needs root happens before the user changes");
 }
 
+/* --- several at once --- */
+
+enum { MANY = 200 };
+
+/* More than there are slots: each gets its own environment and descriptors all the same. */
+static void
+many_at_once(void)
+{
+	static struct spawn_child children[MANY];
+	struct spawn_plan plan = plain_plan();
+	int out[MANY], null = open("/dev/null", O_RDWR | O_CLOEXEC), wrong = 0, status;
+	pid_t pids[MANY];
+
+	for (int i = 0; i < MANY; i++) {
+		char **envp = spawn_scratch(3 * sizeof(char *) + 32), *text = (char *)(envp + 3);
+
+		out[i] = memfd_create("evinet", MFD_CLOEXEC);
+		snprintf(text, 32, "NUMBER=%d", i);
+		envp[0] = probe_env;
+		envp[1] = text;
+		envp[2] = NULL;
+		pids[i] = spawn_start(&plan, &(struct spawn_fds){ null, out[i], null, -1 }, 0, envp, NULL,
+				      &children[i]);
+	}
+	for (int i = 0; i < MANY; i++) {
+		if (pids[i] <= 0 || waitpid(pids[i], &status, 0) != pids[i] || status != 0 ||
+		    !spawn_settled(&children[i]) || children[i].failure.step) {
+			wrong++;
+			continue;
+		}
+		free(said);
+		said = read_file(out[i]);
+		wrong += !says("env NUMBER=%d", i);
+	}
+	tell(wrong == 0, "%d at once: %d went wrong", MANY, wrong);
+}
+
+/* Somebody stops children at once, some of them before their exec: nobody waits for them. */
+static void
+stopped_on_its_way(void)
+{
+	static struct spawn_child children[MANY];
+	struct spawn_plan plan = plain_plan();
+	char *envp[] = { probe_env, NULL };
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), started = 0, ended = 0, status;
+	pid_t pids[MANY];
+
+	for (int i = 0; i < MANY; i++) {
+		pids[i] = spawn_start(&plan, &(struct spawn_fds){ null, null, null, -1 }, 0, envp, NULL,
+				      &children[i]);
+		started += pids[i] > 0;
+		kill(pids[i], SIGSTOP);
+	}
+	tell(started == MANY, "children that are stopped on their way hold up nobody");
+	for (int i = 0; i < MANY; i++)
+		kill(pids[i], SIGKILL);
+	for (int i = 0; i < MANY; i++)
+		ended += waitpid(pids[i], &status, 0) == pids[i] && spawn_settled(&children[i]);
+	tell(ended == MANY, "and they can be ended");
+}
+
+/* The descriptors that were given are closed, once the child has them and not before. */
+static void
+given_away(void)
+{
+	struct spawn_plan plan = plain_plan();
+	char *envp[] = { probe_env, NULL };
+	struct spawn_child c;
+	int out = memfd_create("evinet", MFD_CLOEXEC), in = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int err = open("/dev/null", O_RDWR | O_CLOEXEC), status;
+	pid_t pid = spawn_start(&plan, &(struct spawn_fds){ in, out, err, -1 }, SPAWN_GIVE_IN | SPAWN_GIVE_ERR,
+				envp, NULL, &c);
+
+	waitpid(pid, &status, 0);
+	tell(spawn_settled(&c) && status == 0, "a program gets descriptors that are given away");
+	tell(fcntl(in, F_GETFD) < 0 && fcntl(err, F_GETFD) < 0, "they are closed then");
+	tell(fcntl(out, F_GETFD) >= 0, "and no other");
+	tell(spawn_settled(&c), "asking again does nothing");
+}
+
 static void
 everything(void)
 {
@@ -732,12 +837,26 @@ main(int argc, char **argv)
 	spawn_use("fork");
 	is(spawn_method(), "fork", "the fallback can be chosen");
 	everything();
+	without_waiting = true;
+	everything();
 	spawn_use(NULL);
 	if (strcmp(spawn_method(), "fork") == 0) {
 		ok(true, "shared memory # SKIP this build cannot");
 		return tap_done();
 	}
 	everything();
-	is(spawn_method(), "vm", "the kernel knows the fast way");
+	in_child(many_at_once);
+	in_child(stopped_on_its_way);
+	spawn_share_below(64);
+	everything();
+	in_child(many_at_once);
+	in_child(given_away);
+	spawn_use("vm");
+	is(spawn_method(), "vm", "waiting can be chosen");
+	everything();
+	without_waiting = false;
+	spawn_use(NULL);
+	everything();
+	is(spawn_method(), "async", "the kernel knows the fast way");
 	return tap_done();
 }
