@@ -30,7 +30,7 @@
 
 extern char **environ;
 
-/* Variables that change with each session, and room for all of them. */
+/* Variables that change with each session, and room for all of them but the service's name. */
 enum { SESSION_VARS = 24, SESSION_ENV_BYTES = 4096 };
 
 struct exec_data {
@@ -504,24 +504,22 @@ exec_prepare(struct service *s, struct problems *problems)
 
 struct environment {
 	char **vars; /* where the next one goes */
-	char *p, *end;
+	char *p;     /* likewise its text; the room is for more than all of them can be */
 };
 
-static void set_var(struct environment *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void
+set_text(struct environment *e, const char *name_and_equals, const char *value)
+{
+	*e->vars++ = e->p;
+	e->p = text_put(text_put(e->p, name_and_equals), value);
+	*e->p++ = '\0';
+}
 
 static void
-set_var(struct environment *e, const char *fmt, ...)
+set_number(struct environment *e, const char *name_and_equals, int64_t value)
 {
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(e->p, (size_t)(e->end - e->p), fmt, ap);
-	va_end(ap);
-	if (n < 0 || n >= e->end - e->p)
-		return; /* cannot happen: the texts are bounded and the room is not */
 	*e->vars++ = e->p;
-	e->p += n + 1;
+	e->p = text_put_number(text_put(e->p, name_and_equals), value) + 1;
 }
 
 static void
@@ -530,14 +528,15 @@ set_inet_vars(struct environment *e, const struct conn *c)
 	const struct sockaddr *peer = (const struct sockaddr *)&c->peer;
 	char remote[64], local[64];
 
-	set_var(e, "PROTO=TCP");
-	set_var(e, "TCPREMOTEIP=%s", addr_ip(peer, remote));
-	set_var(e, "TCPREMOTEPORT=%d", addr_port(peer));
-	set_var(e, "TCPLOCALIP=%s", addr_ip(&c->local.sa, local));
-	set_var(e, "TCPLOCALPORT=%d", addr_port(&c->local.sa));
-	set_var(e, "REMOTE_ADDR=%s", remote);
-	set_var(e, "REMOTE_PORT=%d", addr_port(peer));
-	set_var(e, "REMOTE_HOST=%s", remote);
+	addr_ip(peer, remote);
+	set_text(e, "PROTO=", "TCP");
+	set_text(e, "TCPREMOTEIP=", remote);
+	set_number(e, "TCPREMOTEPORT=", addr_port(peer));
+	set_text(e, "TCPLOCALIP=", addr_ip(&c->local.sa, local));
+	set_number(e, "TCPLOCALPORT=", addr_port(&c->local.sa));
+	set_text(e, "REMOTE_ADDR=", remote);
+	set_number(e, "REMOTE_PORT=", addr_port(peer));
+	set_text(e, "REMOTE_HOST=", remote);
 }
 
 static void
@@ -547,7 +546,7 @@ set_local_path(struct environment *e, const struct conn *c)
 
 	addr_format(&c->local.sa, c->local.len, local);
 	if (strlen(local) > strlen("unix:"))
-		set_var(e, "UNIXLOCALPATH=%s", local + strlen("unix:"));
+		set_text(e, "UNIXLOCALPATH=", local + strlen("unix:"));
 }
 
 static void
@@ -555,17 +554,17 @@ set_unix_vars(struct environment *e, const struct conn *c)
 {
 	char remote[ADDR_TEXT];
 
-	set_var(e, "PROTO=UNIX");
+	set_text(e, "PROTO=", "UNIX");
 	set_local_path(e, c);
 	addr_format((const struct sockaddr *)&c->peer, c->peer_len, remote);
 	if (strlen(remote) > strlen("unix:")) {
-		set_var(e, "UNIXREMOTEPATH=%s", remote + strlen("unix:"));
-		set_var(e, "REMOTE_ADDR=%s", remote + strlen("unix:"));
+		set_text(e, "UNIXREMOTEPATH=", remote + strlen("unix:"));
+		set_text(e, "REMOTE_ADDR=", remote + strlen("unix:"));
 	}
 	if (c->peer_pid) {
-		set_var(e, "UNIXREMOTEEUID=%u", (unsigned)c->peer_uid);
-		set_var(e, "UNIXREMOTEEGID=%u", (unsigned)c->peer_gid);
-		set_var(e, "UNIXREMOTEPID=%d", (int)c->peer_pid);
+		set_number(e, "UNIXREMOTEEUID=", (int64_t)c->peer_uid);
+		set_number(e, "UNIXREMOTEEGID=", (int64_t)c->peer_gid);
+		set_number(e, "UNIXREMOTEPID=", c->peer_pid);
 	}
 }
 
@@ -575,34 +574,32 @@ set_vsock_vars(struct environment *e, const struct conn *c)
 	struct sockaddr_vm vm;
 
 	memcpy(&vm, &c->peer, sizeof(vm));
-	set_var(e, "PROTO=VSOCK");
-	set_var(e, "REMOTE_ADDR=vsock:%u", vm.svm_cid);
-	set_var(e, "REMOTE_PORT=%u", vm.svm_port);
+	set_text(e, "PROTO=", "VSOCK");
+	set_number(e, "REMOTE_ADDR=vsock:", vm.svm_cid);
+	set_number(e, "REMOTE_PORT=", vm.svm_port);
 }
 
-/* The program has the socket and sees the peers itself. */
+/* The program has the socket and sees the peers itself. Returns where it is to write its pid. */
 static char *
 set_wait_vars(struct environment *e, const struct conn *c)
 {
 	bool dgram = c->local.socktype == SOCK_DGRAM;
 	int family = c->local.sa.sa_family;
 	char local[64];
-	char *pid;
 
 	if (family == AF_INET || family == AF_INET6) {
-		set_var(e, "PROTO=%s", dgram ? "UDP" : "TCP");
-		set_var(e, "%sLOCALIP=%s", dgram ? "UDP" : "TCP", addr_ip(&c->local.sa, local));
-		set_var(e, "%sLOCALPORT=%d", dgram ? "UDP" : "TCP", addr_port(&c->local.sa));
+		set_text(e, "PROTO=", dgram ? "UDP" : "TCP");
+		set_text(e, dgram ? "UDPLOCALIP=" : "TCPLOCALIP=", addr_ip(&c->local.sa, local));
+		set_number(e, dgram ? "UDPLOCALPORT=" : "TCPLOCALPORT=", addr_port(&c->local.sa));
 	} else if (family == AF_UNIX) {
-		set_var(e, "PROTO=UNIX");
+		set_text(e, "PROTO=", "UNIX");
 		set_local_path(e, c);
 	}
-	set_var(e, "LISTEN_FDS=1");
-	set_var(e, "LISTEN_FDNAMES=%s", c->service->name);
-	set_var(e, "LISTEN_PID=%*s", 11, "");
-	/* The child writes its own number: nobody knows it before. */
-	pid = e->vars[-1] + strlen("LISTEN_PID=");
-	return pid;
+	set_number(e, "LISTEN_FDS=", 1);
+	set_text(e, "LISTEN_FDNAMES=", c->service->name);
+	/* The child writes its own number over the blanks: nobody knows it before. */
+	set_text(e, "LISTEN_PID=", "           ");
+	return e->vars[-1] + strlen("LISTEN_PID=");
 }
 
 /* The session's variables, then those of the service, in memory that is lent until the program runs.
@@ -612,9 +609,8 @@ make_environment(const struct conn *c, char **own_pid)
 {
 	const struct exec_data *d = c->service->handler_data;
 	size_t vector = (SESSION_VARS + d->env.n + 1) * sizeof(char *);
-	char **envp = spawn_scratch(vector + SESSION_ENV_BYTES);
-	char *room = (char *)envp + vector;
-	struct environment e = { envp, room, room + SESSION_ENV_BYTES };
+	char **envp = spawn_scratch(vector + SESSION_ENV_BYTES + strlen(c->service->name) * 2);
+	struct environment e = { envp, (char *)envp + vector };
 
 	*own_pid = NULL;
 	if (c->wait_socket)
@@ -625,8 +621,8 @@ make_environment(const struct conn *c, char **own_pid)
 		set_vsock_vars(&e, c);
 	else
 		set_inet_vars(&e, c);
-	set_var(&e, "EVINET_SERVICE=%s", c->service->name);
-	set_var(&e, "EVINET_SESSION=%llu", (unsigned long long)c->session);
+	set_text(&e, "EVINET_SERVICE=", c->service->name);
+	set_number(&e, "EVINET_SESSION=", (int64_t)c->session);
 	memcpy(e.vars, d->env.items, d->env.n * sizeof(char *));
 	e.vars[d->env.n] = NULL;
 	return envp;
@@ -783,15 +779,23 @@ exec_stop(struct conn *c)
 	c->capture = NULL;
 }
 
+/* A child on its way may have no group of its own yet. */
+static void
+signal_group(pid_t pid, int sig)
+{
+	if (kill(-pid, sig) < 0 && errno == ESRCH)
+		kill(pid, sig);
+}
+
 static void
 exec_kill(struct conn *c, bool force)
 {
 	if (c->pid <= 0)
 		return;
-	kill(-c->pid, force ? SIGKILL : schema_signal(c->service->conf));
+	signal_group(c->pid, force ? SIGKILL : schema_signal(c->service->conf));
 	/* A stopped process would not even notice. */
 	if (!force)
-		kill(-c->pid, SIGCONT);
+		signal_group(c->pid, SIGCONT);
 }
 
 const struct handler handler_exec = {

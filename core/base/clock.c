@@ -1,6 +1,6 @@
 #include "core/base/clock.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 int64_t
@@ -19,19 +19,29 @@ clock_monotonic_ms(void)
 }
 
 void
-clock_stamp(char *buf, size_t size)
+clock_stamp(char buf[CLOCK_STAMP])
 {
 	/* The calendar part changes once a second; formatting it costs more than the rest. */
 	static time_t formatted = -1;
-	static char seconds[24];
+	static char seconds[CLOCK_STAMP - 5];
+	static size_t len;
 	struct timespec ts;
+	int ms;
 	struct tm tm;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	if (ts.tv_sec != formatted) {
 		gmtime_r(&ts.tv_sec, &tm);
-		strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
+		len = strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
 		formatted = ts.tv_sec;
 	}
-	snprintf(buf, size, "%s.%03dZ", seconds, (int)(ts.tv_nsec / 1000000));
+	ms = (int)(ts.tv_nsec / 1000000);
+	memcpy(buf, seconds, len);
+	buf += len;
+	*buf++ = '.';
+	*buf++ = (char)('0' + ms / 100);
+	*buf++ = (char)('0' + ms / 10 % 10);
+	*buf++ = (char)('0' + ms % 10);
+	*buf++ = 'Z';
+	*buf = '\0';
 }

@@ -10,7 +10,9 @@ int64_t clock_monotonic_ns(void);
 /* Milliseconds of the same clock. */
 int64_t clock_monotonic_ms(void);
 
-/* Writes the wall clock as "2026-01-31T08:09:10.123Z". buf takes at least 32 bytes. */
-void clock_stamp(char *buf, size_t size);
+enum { CLOCK_STAMP = 32 };
+
+/* Writes the wall clock as "2026-01-31T08:09:10.123Z". */
+void clock_stamp(char buf[CLOCK_STAMP]);
 
 #endif

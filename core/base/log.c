@@ -1,6 +1,5 @@
 #include "core/base/log.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +86,7 @@ format_text(struct text *t, const char *event, const char *service, const struct
 		text_puts(t, f->key);
 		text_add(t, "=", 1);
 		if (f->number)
-			text_printf(t, "%" PRId64, f->i);
+			text_number(t, f->i);
 		else
 			text_quote(t, f->s, strlen(f->s));
 	}
@@ -125,7 +124,7 @@ format_json(struct text *t, const struct log_record *r, const char *stamp)
 			continue;
 		text_printf(t, ",\"%s\":", f->key);
 		if (f->number)
-			text_printf(t, "%" PRId64, f->i);
+			text_number(t, f->i);
 		else
 			add_json_string(t, f->s);
 	}
@@ -165,7 +164,7 @@ static void
 put(struct log *log, struct log_record *r)
 {
 	struct text *t = &log->line;
-	char stamp[32];
+	char stamp[CLOCK_STAMP];
 
 	if (log->sink->dropped)
 		tell_dropped(log);
@@ -174,11 +173,11 @@ put(struct log *log, struct log_record *r)
 
 	t->len = 0;
 	if (log->format == LOG_FORMAT_JSON) {
-		clock_stamp(stamp, sizeof(stamp));
+		clock_stamp(stamp);
 		format_json(t, r, stamp);
 	} else {
 		if (!log->sink->stamped) {
-			clock_stamp(stamp, sizeof(stamp));
+			clock_stamp(stamp);
 			text_puts(t, stamp);
 			text_add(t, " ", 1);
 			text_puts(t, log_level_names[r->level]);

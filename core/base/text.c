@@ -74,6 +74,40 @@ text_add(struct text *t, const char *s, size_t len)
 	t->s[t->len] = '\0';
 }
 
+char *
+text_put_number(char *out, int64_t v)
+{
+	uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+	char digits[20];
+	int n = 0;
+
+	if (v < 0)
+		*out++ = '-';
+	do
+		digits[n++] = (char)('0' + rest % 10);
+	while (rest /= 10);
+	while (n > 0)
+		*out++ = digits[--n];
+	*out = '\0';
+	return out;
+}
+
+char *
+text_put(char *out, const char *s)
+{
+	size_t len = strlen(s);
+
+	memcpy(out, s, len);
+	return out + len;
+}
+
+void
+text_number(struct text *t, int64_t v)
+{
+	text_reserve(t, 21);
+	t->len = (size_t)(text_put_number(t->s + t->len, v) - t->s);
+}
+
 void
 text_puts(struct text *t, const char *s)
 {

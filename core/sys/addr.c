@@ -202,6 +202,26 @@ format_unix(const struct sockaddr_un *un, socklen_t len, char buf[ADDR_TEXT])
 		snprintf(buf, ADDR_TEXT, "unix:%.*s", (int)n, un->sun_path);
 }
 
+static void
+put_ip_port(const struct sockaddr *sa, char buf[ADDR_TEXT])
+{
+	char ip[64], *p = text_put(buf, addr_ip(sa, ip));
+
+	*p++ = ':';
+	text_put_number(p, addr_port(sa));
+}
+
+/* Four numbers, without the format string that inet_ntop has. */
+static void
+put_ipv4(const uint8_t bytes[4], char *buf)
+{
+	for (int i = 0; i < 4; i++) {
+		if (i > 0)
+			*buf++ = '.';
+		buf = text_put_number(buf, bytes[i]);
+	}
+}
+
 const char *
 addr_format(const struct sockaddr *sa, socklen_t len, char buf[ADDR_TEXT])
 {
@@ -210,12 +230,12 @@ addr_format(const struct sockaddr *sa, socklen_t len, char buf[ADDR_TEXT])
 
 	switch (sa->sa_family) {
 	case AF_INET:
-		snprintf(buf, ADDR_TEXT, "%s:%d", addr_ip(sa, ip), addr_port(sa));
+		put_ip_port(sa, buf);
 		break;
 	case AF_INET6:
 		id = ((const struct sockaddr_in6 *)(const void *)sa)->sin6_scope_id;
 		if (IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr)) {
-			snprintf(buf, ADDR_TEXT, "%s:%d", addr_ip(sa, ip), addr_port(sa));
+			put_ip_port(sa, buf);
 			break;
 		}
 		if (id) {
@@ -268,11 +288,11 @@ addr_ip(const struct sockaddr *sa, char buf[64])
 
 	buf[0] = '\0';
 	if (sa->sa_family == AF_INET) {
-		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, buf, 64);
+		put_ipv4((const uint8_t *)&((const struct sockaddr_in *)(const void *)sa)->sin_addr, buf);
 	} else if (sa->sa_family == AF_INET6) {
 		a6 = &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
 		if (IN6_IS_ADDR_V4MAPPED(a6))
-			inet_ntop(AF_INET, &a6->s6_addr[12], buf, 64);
+			put_ipv4(&a6->s6_addr[12], buf);
 		else
 			inet_ntop(AF_INET6, a6, buf, 64);
 	}

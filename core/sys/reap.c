@@ -276,6 +276,9 @@ any_in_list(const struct search *s)
 			pid = 0;
 		}
 		at += n;
+		/* Only a part that is cut short for want of room has another behind it. */
+		if ((size_t)n < sizeof(buf) - sizeof("4194304 "))
+			break;
 	}
 	return false;
 }

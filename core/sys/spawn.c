@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/text.h"
@@ -66,8 +67,13 @@
 #define CLONE_CLEAR_SIGHAND 0x100000000ULL
 #endif
 
-/* As many children may be on their way at once without anybody waiting. */
-enum { SLOTS = 64, CHILD_STACK = 32 * 1024, GUARD = 4096, MASK_BYTES = 8 };
+/* So many children may be on their way at once; for one more, a moment is waited until one of them has
+ * left. If none does (a dead file server, say), there may be more of them, up to the end of the slots. */
+enum { CROWD = 64, SLOTS = 1024, MOMENTS = 40 };
+
+static const struct timespec moment = { 0, 500000 };
+
+enum { CHILD_STACK = 32 * 1024, GUARD = 4096, MASK_BYTES = 8 };
 
 enum method { METHOD_UNKNOWN, METHOD_ASYNC, METHOD_VM, METHOD_FORK };
 
@@ -127,27 +133,6 @@ child_fail(struct spawn_slot *s, const char *step, long error)
 	child_exit();
 }
 
-/* Digits by hand: snprintf is not for use between clone and exec. */
-static char *
-put_number(char *out, long v)
-{
-	char digits[24];
-	int n = 0;
-
-	if (v < 0) {
-		*out++ = '-';
-		v = -v;
-	}
-	do {
-		digits[n++] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
-	while (n > 0)
-		*out++ = digits[--n];
-	*out = '\0';
-	return out;
-}
-
 static long
 child_dup2(int from, int to)
 {
@@ -194,7 +179,7 @@ static void
 child_oom_score(struct spawn_slot *s)
 {
 	char text[24];
-	char *end = put_number(text, s->plan->oom_score_adj);
+	char *end = text_put_number(text, s->plan->oom_score_adj);
 	long fd = RAW4(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
 	long r = fd < 0 ? fd : RAW3(SYS_write, fd, text, end - text);
 
@@ -304,7 +289,7 @@ child_main(void *arg)
 	child_limits(s);
 	child_identity(s);
 	if (s->own_pid)
-		put_number(s->own_pid, RAW0(SYS_getpid));
+		text_put_number(s->own_pid, RAW0(SYS_getpid));
 	child_fail(s, "exec", RAW3(SYS_execve, p->path, p->argv, s->envp));
 }
 
@@ -356,14 +341,23 @@ has_stack(struct spawn_slot *s)
 	return true;
 }
 
-/* The one that the next child gets; NULL if all are taken by children that are on their way. */
+static void
+settle_all(void)
+{
+	for (struct spawn_slot *s = slots; s < slots + nslots; s++)
+		if (s->owner && has_left(s))
+			settle(s);
+}
+
+/* The one that the next child gets; NULL if there are no more. */
 static struct spawn_slot *
 free_slot(void)
 {
-	if (!unused && nslots == SLOTS)
-		for (struct spawn_slot *s = slots; s < slots + SLOTS; s++)
-			if (s->owner && has_left(s))
-				settle(s);
+	for (int i = 0; !unused && nslots >= CROWD && i < MOMENTS; i++) {
+		if (i > 0)
+			nanosleep(&moment, NULL);
+		settle_all();
+	}
 	if (!unused && nslots < SLOTS)
 		unused = &slots[nslots++];
 	return unused;
@@ -573,7 +567,6 @@ spawn(const struct spawn_plan *plan, const struct spawn_fds *fds, char **envp, c
 	return -1;
 }
 
-/* For want of a slot, or of a way not to wait. */
 static pid_t
 start_and_wait(const struct spawn_plan *plan, const struct spawn_fds *fds, unsigned give, char **envp,
 	       char *own_pid, struct spawn_child *c)
@@ -598,12 +591,17 @@ pid_t
 spawn_start(const struct spawn_plan *plan, const struct spawn_fds *fds, unsigned give, char **envp,
 	    char *own_pid, struct spawn_child *c)
 {
-	struct spawn_slot *s = is_async() ? free_slot() : NULL;
+	struct spawn_slot *s;
 	pid_t pid;
 
 	*c = (struct spawn_child){ NULL, { NULL, 0, 0 } };
-	if (!s || must_wait(plan, fds))
+	if (!is_async() || must_wait(plan, fds))
 		return start_and_wait(plan, fds, give, envp, own_pid, c);
+	s = free_slot();
+	if (!s) {
+		c->failure = (struct spawn_failure){ "fork", EAGAIN, 0 };
+		return -1;
+	}
 	set_job(s, plan, fds, envp, own_pid);
 	pid = start(s, false, &c->failure);
 	if (pid < 0)

@@ -746,7 +746,7 @@ stopped_on_its_way(void)
 		started += pids[i] > 0;
 		kill(pids[i], SIGSTOP);
 	}
-	tell(started == MANY, "children that are stopped on their way hold up nobody");
+	tell(started == MANY, "children that are stopped on their way hold up nobody for long");
 	for (int i = 0; i < MANY; i++)
 		kill(pids[i], SIGKILL);
 	for (int i = 0; i < MANY; i++)
