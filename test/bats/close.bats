@@ -173,6 +173,21 @@ heir_answers() {
 	heir_answers
 }
 
+@test "a child left behind is found among a hundred other sessions as well" {
+	start_with_heir 'sh heir.sh & exit 0'
+	stop_evinetd
+	cat >>"$CONF" <<-CONF
+		service "idle" { listen = "tcp:127.0.0.1:0" queuesize = 200 exec = { "/bin/cat" } }
+	CONF
+	: >"$LOG"
+	start_evinetd
+	background "$TOOL/client" -n 100 -c 100 -d 60000 "$(address_of idle)"
+	wait_for_log 'start service=idle' 100
+	heir_answers
+	run "$TOOL/client" -n 50 -c 10 -H -s 'echo\n' -a 'echo\n' "$(address_of idle)"
+	[ "$output" = 'ok=50 reset=0 short=0 error=0' ]
+}
+
 @test "a child without the connection does not keep the client from a clean end" {
 	cat >job.sh <<-'SCRIPT'
 		exec </dev/null >/dev/null

@@ -94,10 +94,10 @@ clean_world() {
 	clean_world fork
 }
 
-@test "the two ways to start a program are what the tests of both think they are" {
+@test "the three ways to start a program are what the tests of each think they are" {
 	local method
 	[ -z "$SANITIZED" ] || skip "such a build forks always"
-	for method in vm fork; do
+	for method in async vm fork; do
 		export EVINET_SPAWN=$method
 		EVINETD=$BUILD/evinetd
 		run_traced -e trace=clone,clone3,fork,vfork
@@ -108,6 +108,7 @@ clean_world() {
 		rm "$TRACE"
 	done
 	[ -s calls.vm ] || [ "$(uname -m)" != x86_64 ]
+	[ ! -s calls.async ]
 	[ ! -s calls.fork ]
 }
 
@@ -140,7 +141,7 @@ clean_world() {
 
 @test "session = true gives the program a session of its own" {
 	local method
-	for method in vm fork; do
+	for method in async vm fork; do
 		export EVINET_SPAWN=$method
 		serve 'session = true'
 		fetch
@@ -153,7 +154,7 @@ clean_world() {
 @test "a program with wait = true has the listening socket as 0, 1 and 3, and LISTEN_FDS says so" {
 	local method
 	run_under "$TOOL/dirty"
-	for method in vm fork; do
+	for method in async vm fork; do
 		export EVINET_SPAWN=$method
 		configure <<-CONF
 			service "world" {
@@ -340,7 +341,7 @@ identity() {
 @test "capabilities: exactly these, in every set, for a user without privileges" {
 	need_root
 	local method
-	for method in vm fork; do
+	for method in async vm fork; do
 		export EVINET_SPAWN=$method
 		serve 'user = "nobody"' 'capabilities = { "net_bind_service", "CAP_CHOWN" }'
 		fetch
@@ -374,7 +375,7 @@ cage() {
 	need_root
 	local method
 	cage "$BATS_FILE_TMPDIR/cage"
-	for method in vm fork; do
+	for method in async vm fork; do
 		export EVINET_SPAWN=$method
 		configure <<-CONF
 			service "world" {

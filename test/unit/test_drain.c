@@ -2,6 +2,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -180,6 +181,60 @@ reset(void)
 	is_int(done_calls, 1, "a peer that resets is done with");
 }
 
+static void
+count(void *arg)
+{
+	(void)arg;
+	done_calls++;
+}
+
+/* Young drains are looked at in passing, a few at a time. */
+static void
+in_passing(void)
+{
+	struct drain d[3];
+	int fds[3][2];
+
+	done_calls = 0;
+	for (int i = 0; i < 3; i++) {
+		tcp_pair(fds[i]);
+		drain_start(&d[i], base, fds[i][0], 5000, false, count, NULL);
+	}
+	drain_poll(SIZE_MAX);
+	is_int(done_calls, 0, "peers that have not ended are waited for");
+	ok(drain_is_under_way(&d[0]), "their drains are under way");
+	close(fds[0][1]);
+	close(fds[2][1]);
+	drain_poll(1);
+	is_int(done_calls, 1, "one that has ended is done when somebody looks at it, without the loop");
+	drain_poll(1);
+	is_int(done_calls, 1, "but no more than asked for are looked at");
+	drain_poll(2);
+	is_int(done_calls, 2, "the next one later");
+	ok(!drain_is_under_way(&d[0]) && drain_is_under_way(&d[1]), "what is done is not under way");
+	close(fds[1][1]);
+	while (done_calls < 3)
+		event_base_loop(base, EVLOOP_ONCE);
+	is_int(done_calls, 3, "and if nobody looks, the loop does");
+
+	done_calls = 0;
+	tcp_pair(fds[0]);
+	drain_start(&d[0], base, fds[0][0], 5000, true, count, NULL);
+	close(fds[0][1]);
+	drain_poll(SIZE_MAX);
+	is_int(done_calls, 0, "one that is awaited is the loop's from the start");
+	event_base_loop(base, EVLOOP_ONCE);
+	is_int(done_calls, 1, "and done at once");
+
+	tcp_pair(fds[0]);
+	drain_start(&d[0], base, fds[0][0], 5000, false, count, NULL);
+	drain_shorten(&d[0], 10);
+	while (done_calls < 2)
+		event_base_loop(base, EVLOOP_ONCE);
+	is_int(done_calls, 2, "the deadline of a young one can be moved as well");
+	close(fds[0][1]);
+}
+
 int
 main(void)
 {
@@ -187,6 +242,7 @@ main(void)
 	cases(AF_UNIX, "unix");
 	cases(AF_INET, "tcp");
 	reset();
+	in_passing();
 	event_base_free(base);
 	libevent_global_shutdown();
 	return tap_done();

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -118,6 +119,35 @@ files(void)
 	free(big);
 }
 
+/* Runs in a child. */
+static bool
+low_numbers(void)
+{
+	int first, second, up, file;
+
+	fd_close_all_but(NULL, 0);
+	dup2(0, 5);
+	if (fd_reserve_low(20) != 16)
+		return false;
+	first = open("/dev/null", O_RDONLY);
+	fd_release_low();
+	second = open("/dev/null", O_RDONLY);
+	up = fd_move_up(second, 30);
+	file = fd_move_up(up, 10);
+	return first == 20 && second == 3 && up == 30 && file == 30 && fcntl(second, F_GETFD) < 0 &&
+	       fcntl(up, F_GETFD) == FD_CLOEXEC && fcntl(5, F_GETFD) >= 0 && fd_move_up(-1, 10) == -1;
+}
+
+/* Runs in a child. */
+static bool
+no_higher_number(void)
+{
+	int fd = open("/dev/null", O_RDONLY);
+
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 20, 20 });
+	return fd_move_up(fd, 30) == fd && fcntl(fd, F_GETFD) >= 0 && fd_reserve_low(30) == -1;
+}
+
 int
 main(void)
 {
@@ -129,6 +159,8 @@ main(void)
 	   "standard streams that are closed are filled, so that no socket lands there");
 	ok(in_child(cloexec_all), "every descriptor above 2 can be marked close-on-exec");
 	ok(in_child(close_all_but), "or closed, but those that are kept");
+	ok(in_child(low_numbers), "low numbers can be kept free, and a descriptor moved above them");
+	ok(in_child(no_higher_number), "one that cannot be moved stays where it is");
 	blocking();
 	files();
 	return tap_done();

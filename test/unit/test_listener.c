@@ -793,6 +793,39 @@ closing(void)
 	listener_free(l);
 }
 
+/* Two sockets of one listener: many clients wait at the first, one at the second. */
+static void
+turns(void)
+{
+	enum { CROWD = 40 };
+	struct addr a[2] = { address("tcp:127.0.0.1:0"), address("tcp:127.0.0.2:0") };
+	struct listener_params p = LISTENER_PARAMS;
+	struct listener *l = new_listener();
+	struct error err;
+	int c[CROWD + 1], last = -1;
+	struct sockaddr_in to = { 0 };
+	socklen_t len = sizeof(to);
+
+	p.addrs = a;
+	p.naddrs = 2;
+	p.socket.queuesize = CROWD;
+	listener_listen(l, &p, &err);
+	for (int i = 0; i < CROWD; i++)
+		c[i] = client_of(l, 0);
+	c[CROWD] = client_of(l, 1);
+	ok(until(&naccepted, CROWD + 1), "all clients of a crowd are accepted");
+	for (int i = 0; i < naccepted; i++)
+		if (getsockname(accepted[i], (struct sockaddr *)&to, &len) == 0 &&
+		    to.sin_addr.s_addr == htonl(INADDR_LOOPBACK + 1))
+			last = i;
+	ok(last >= 0 && last < CROWD / 2, "the only client of another socket need not wait for all of them: %d",
+	   last);
+	for (int i = 0; i <= CROWD; i++)
+		close(c[i]);
+	listener_free(l);
+	start_over();
+}
+
 static void
 holds(void)
 {
@@ -1255,6 +1288,7 @@ main(void)
 	one_port();
 	freeing();
 	closing();
+	turns();
 	holds();
 	no_descriptors();
 	unix_sockets();

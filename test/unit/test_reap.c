@@ -151,6 +151,73 @@ orphans(void)
 	ok(!reap_any_stranger(0, 0, visit, &visits), "and then there is none");
 }
 
+enum { CROWD = 100 };
+
+/* More children than can all be asked about at each signal. */
+static void
+crowd(void)
+{
+	pid_t sleepers[CROWD], many[20], parent;
+	int fds[2], visits = 0;
+	int64_t since;
+	char byte;
+
+	if (pipe(fds) < 0)
+		return;
+	for (int i = 0; i < CROWD; i++) {
+		sleepers[i] = fork();
+		if (sleepers[i] == 0) {
+			close(fds[1]);
+			_exit(read(fds[0], &byte, 1) == 0 ? 0 : 1);
+		}
+		reap_watch(sleepers[i], ended, NULL);
+	}
+	calls = 0;
+	for (int i = 0; i < 20; i++) {
+		many[i] = start(0);
+		reap_watch(many[i], ended, NULL);
+	}
+	ok(until(20) && calls == 20, "among a hundred that sleep, twenty that end at once are all told");
+	calls = 0;
+	kill(sleepers[3], SIGKILL);
+	ok(until(1) && last_pid == sleepers[3], "so is an old one");
+	/* One signal may stand for several ends: nobody is told of the others. */
+	calls = 0;
+	usleep(120000);
+	kill(sleepers[5], SIGKILL);
+	kill(sleepers[7], SIGKILL);
+	kill(sleepers[9], SIGKILL);
+	usleep(20000);
+	ok(until(3), "and several old ones that end together");
+
+	since = clock_monotonic_ms();
+	calls = 0;
+	parent = fork();
+	if (parent == 0) {
+		if (fork() == 0) {
+			close(fds[1]);
+			_exit(read(fds[0], &byte, 1) == 0 ? 0 : 1);
+		}
+		_exit(0);
+	}
+	reap_watch(parent, ended, NULL);
+	until(1);
+	stranger = 0;
+	ok((reap_any_stranger(parent, since, visit, &visits) && visits == 1 && stranger > 0) ||
+		   access("/proc/self/task/1/children", F_OK) < 0,
+	   "an orphan is found among them");
+	visits = 0;
+	parent = start(0);
+	since = clock_monotonic_ms() + 1;
+	ok(!reap_any_stranger(parent, since, visit, &visits) && visits == 0,
+	   "and is none of a child that began after it");
+	calls = 0;
+	close(fds[1]);
+	close(fds[0]);
+	ok(until(CROWD - 4), "at the end all are reaped");
+	ok(is_gone(parent) && (!stranger || is_gone(stranger)), "the orphan as well");
+}
+
 int
 main(void)
 {
@@ -160,6 +227,7 @@ main(void)
 	ok(reap_init(base, &err) == 0, "children can be watched %s", err.text);
 	children();
 	orphans();
+	crowd();
 	reap_watch(999999999, ended, NULL);
 	reap_clear();
 	ok(true, "what is still watched at the end is let go");
