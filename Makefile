@@ -49,7 +49,7 @@ UNITS      := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 PROBES     := $(patsubst %.c,$(BUILD)/tool/%,$(notdir $(PROBE_SRC)))
 PAGES      := $(patsubst packaging/man/%.in,$(BUILD)/man/%,$(wildcard packaging/man/*.in))
 
-.PHONY: all demo check lint san bench fuzz man install uninstall dist clean setup tests FORCE
+.PHONY: all demo check lint san tsan bench fuzz man install uninstall dist clean setup tests FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/evinetd $(BUILD)/evinet man
@@ -123,6 +123,12 @@ san:
 	@$(MAKE) --no-print-directory tests BUILD=build-san SANITIZE=address,undefined CFLAGS='-O1 -g'
 	@BUILD=$(abspath build-san) SANITIZED=1 bash test/run.sh
 
+# What threads share, and the start of programs by fork, with a build that notices races.
+tsan:
+	@sh packaging/setup.sh check
+	@$(MAKE) --no-print-directory tests BUILD=build-tsan SANITIZE=thread CFLAGS='-O1 -g'
+	@BUILD=$(abspath build-tsan) SANITIZED=1 bash test/run.sh unit close
+
 lint:
 	@sh packaging/setup.sh lint
 	@$(MAKE) --no-print-directory man
@@ -163,6 +169,6 @@ dist:
 	git archive --prefix=evinetd-$(VERSION)/ -o evinetd-$(VERSION).tar.gz HEAD
 
 clean:
-	rm -rf build build-san build-fuzz evinetd-$(VERSION).tar.gz
+	rm -rf build build-san build-tsan build-fuzz evinetd-$(VERSION).tar.gz
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

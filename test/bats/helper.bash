@@ -58,7 +58,7 @@ teardown() {
 		tail -n 60 "$LOG" >&2
 	fi
 	# A sanitizer's report is a failure wherever it comes up.
-	if grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$LOG"; then
+	if grep -qE '(ERROR|WARNING): (Address|Leak|Thread)Sanitizer|runtime error:' "$LOG"; then
 		grep -aE -A 30 'Sanitizer|runtime error:' "$LOG" | head -60 >&2
 		failed=1
 	fi

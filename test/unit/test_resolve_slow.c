@@ -89,7 +89,9 @@ freeaddrinfo(struct addrinfo *ai)
 		free(ai);
 		ai = next;
 	}
+	pthread_mutex_lock(&lock);
 	freed++;
+	pthread_mutex_unlock(&lock);
 }
 
 static void
