@@ -29,7 +29,10 @@ struct entry {
 TAILQ_HEAD(entry_list, entry);
 
 /* wait4(-1) looks at every child, which is quick as long as they are few. */
-enum { BUCKETS = 4096, FEW = 64, SWEEP_MS = 10, YOUNG_MS = 100, PID_RANGE = 256 };
+enum { BUCKETS = 4096, FEW = 64, YOUNG_MS = 100, PID_RANGE = 256 };
+
+/* A sweep takes this part of the time, at most, but is not put off for less than it. */
+enum { SWEEP_SHARE = 50, SWEEP_MS = 10 };
 
 static struct entry *table[BUCKETS];
 static struct entry_list children = TAILQ_HEAD_INITIALIZER(children);
@@ -37,6 +40,7 @@ static size_t nchildren;
 static struct entry *unused; /* entries are recycled: no allocation per child after warm-up */
 static int signal_fd = -1;
 static struct event *readable, *sweep;
+static int64_t sweep_ns; /* how long the last one took */
 static int children_fd = -1, last_pid_fd = -1;
 static sigset_t mask_before;
 
@@ -64,10 +68,13 @@ forget(struct entry **place)
 	unused = e;
 }
 
-/* Reaps one child, or any with -1. False if there is none that has ended. */
-static bool
+enum reaped { REAPED_NONE, REAPED_YOUNG, REAPED_OLD };
+
+/* Reaps one child, or any with -1, if it has ended. */
+static enum reaped
 reap_one(pid_t pid)
 {
+	enum reaped age;
 	struct reap_status st;
 	struct entry **place, *e;
 	reap_cb cb;
@@ -75,24 +82,37 @@ reap_one(pid_t pid)
 
 	st.pid = wait4(pid, &st.status, WNOHANG, &st.usage);
 	if (st.pid <= 0)
-		return false;
+		return REAPED_NONE;
 	place = find(st.pid);
 	e = *place;
 	if (!e)
-		return true; /* an orphan that nobody has asked about */
+		return REAPED_OLD; /* an orphan that nobody has asked about */
+	age = clock_monotonic_ms() - e->since_ms < YOUNG_MS ? REAPED_YOUNG : REAPED_OLD;
 	cb = e->cb;
 	arg = e->arg;
 	forget(place);
 	if (cb)
 		cb(&st, arg);
-	return true;
+	return age;
 }
 
 static void
 reap_all(void)
 {
-	while (reap_one(-1))
+	while (reap_one(-1) != REAPED_NONE)
 		;
+}
+
+static void
+sweep_later(void)
+{
+	int64_t us = sweep_ns * SWEEP_SHARE / 1000;
+	struct timeval tv = { 0, us > SWEEP_MS * 1000 ? us : SWEEP_MS * 1000 };
+
+	if (tv.tv_usec > 900000)
+		tv.tv_usec = 900000;
+	if (!evtimer_pending(sweep, NULL))
+		evtimer_add(sweep, &tv);
 }
 
 /* A signal tells of one child, and of others only that there may be some. With thousands of children
@@ -101,7 +121,6 @@ reap_all(void)
 static void
 reap_young(void)
 {
-	static const struct timeval soon = { 0, SWEEP_MS * 1000 };
 	int64_t now = clock_monotonic_ms();
 	struct entry *e, *older;
 
@@ -112,17 +131,27 @@ reap_young(void)
 		if (older && *find(older->pid) != older)
 			break;
 	}
-	if (!evtimer_pending(sweep, NULL))
-		evtimer_add(sweep, &soon);
+	sweep_later();
 }
 
 static void
 sweep_cb(evutil_socket_t fd, short what, void *arg)
 {
+	int64_t begin = clock_monotonic_ns();
+	enum reaped r;
+
 	(void)fd;
 	(void)what;
 	(void)arg;
-	reap_all();
+	/* Old ones stand in front of the kernel's list: finding them is quick, however many ended together.
+	 * A young one is found at the end of it, and there is another way to find those. */
+	do
+		r = reap_one(-1);
+	while (r == REAPED_OLD);
+	if (r != REAPED_YOUNG)
+		sweep_ns = clock_monotonic_ns() - begin;
+	if (r != REAPED_NONE)
+		sweep_later();
 }
 
 static void
