@@ -29,6 +29,12 @@ slots_clear(struct slots *s)
 			free(c);
 		}
 	}
+	while (s->unused) {
+		struct slot_count *c = s->unused;
+
+		s->unused = c->next;
+		free(c);
+	}
 	free(s->table);
 	*s = (struct slots){ 0 };
 }
@@ -120,6 +126,19 @@ slots_source_full(const struct slots *s, const struct source *src)
 	return c && c->taken >= s->per_source;
 }
 
+static struct slot_count *
+new_count(struct slots *s, const struct source *src)
+{
+	struct slot_count *c = s->unused;
+
+	if (c)
+		s->unused = c->next;
+	else
+		c = xcalloc(1, sizeof(*c));
+	*c = (struct slot_count){ .source = *src };
+	return c;
+}
+
 void
 slots_take(struct slots *s, const struct source *src)
 {
@@ -132,8 +151,7 @@ slots_take(struct slots *s, const struct source *src)
 		grow(s);
 	place = find(s, src);
 	if (!*place) {
-		*place = xcalloc(1, sizeof(**place));
-		(*place)->source = *src;
+		*place = new_count(s, src);
 		s->sources++;
 	}
 	(*place)->taken++;
@@ -151,7 +169,8 @@ slots_give_back(struct slots *s, const struct source *src)
 	c = *place;
 	if (c && --c->taken == 0) {
 		*place = c->next;
-		free(c);
+		c->next = s->unused;
+		s->unused = c;
 		s->sources--;
 	}
 }

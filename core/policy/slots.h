@@ -19,6 +19,7 @@ struct slots {
 	int per_source; /* 0: no limit, and nothing is kept per source */
 	int taken;
 	struct slot_count **table; /* by source, allocated at the first use */
+	struct slot_count *unused; /* kept for the next source */
 	size_t buckets, sources;
 };
 

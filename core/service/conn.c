@@ -125,7 +125,7 @@ log_start(struct conn *c)
 {
 	char peer[ADDR_TEXT], local[ADDR_TEXT];
 
-	if (!log_wants(c->service->log, LOG_LEVEL_INFO))
+	if (!service_logs(c->service, LOG_LEVEL_INFO, "start"))
 		return;
 	service_log(c->service, LOG_LEVEL_INFO, "start",
 		    LOG_FIELDS(LOG_I("session", (int64_t)c->session),
@@ -140,7 +140,7 @@ log_end(struct conn *c)
 	char peer[ADDR_TEXT];
 	int64_t cpu_ms = 0;
 
-	if (!log_wants(c->service->log, LOG_LEVEL_INFO))
+	if (!service_logs(c->service, LOG_LEVEL_INFO, "end"))
 		return;
 	if (c->has_usage) {
 		const struct timeval *u = &c->usage.ru_utime, *k = &c->usage.ru_stime;

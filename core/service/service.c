@@ -25,9 +25,13 @@ static const struct timeval nofile_calm = { 2, 0 };
 /* A program that ends without having taken anything would be started again at once, for ever. */
 static const struct timeval untouched_pause = { 0, 500000 };
 
-static bool
-wants_event(const struct service *s, const char *event)
+bool
+service_logs(const struct service *s, enum log_level level, const char *event)
 {
+	if (!log_wants(s->log, level))
+		return false;
+	if (s->log_events == UINT32_MAX)
+		return true;
 	for (size_t i = 0; schema_log_events[i]; i++)
 		if (strcmp(schema_log_events[i], event) == 0)
 			return s->log_events & (1U << i);
@@ -37,14 +41,14 @@ wants_event(const struct service *s, const char *event)
 void
 service_log(struct service *s, enum log_level level, const char *event, const struct log_field *f)
 {
-	if (log_wants(s->log, level) && wants_event(s, event))
+	if (service_logs(s, level, event))
 		log_event(s->log, level, event, s->name, f);
 }
 
 void
 service_log_summed(struct service *s, enum log_level level, const char *event, const struct log_field *f)
 {
-	if (log_wants(s->log, level) && wants_event(s, event))
+	if (service_logs(s, level, event))
 		log_event_summed(s->log, level, event, s->name, f);
 }
 
@@ -240,7 +244,7 @@ log_refusal(struct service *s, const struct sockaddr *peer, socklen_t len, uint3
 {
 	char text[ADDR_TEXT];
 
-	if (log_wants(s->log, LOG_LEVEL_INFO))
+	if (service_logs(s, LOG_LEVEL_INFO, "refuse"))
 		service_log(
 			s, LOG_LEVEL_INFO, "refuse",
 			LOG_FIELDS(LOG_S("peer", addr_format(peer, len, text)), LOG_S("reason", reason),

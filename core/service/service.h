@@ -92,6 +92,9 @@ void service_hold_nofile(struct service *);
 void service_hold_pending(struct service *, bool on);
 bool service_retry_pending(struct service *); /* false if none is left */
 
+/* Whether an event would be logged: what is only said there need not be put together otherwise. */
+bool service_logs(const struct service *, enum log_level, const char *event);
+
 /* Logs an event of this service, unless its log_events leaves it out. */
 void service_log(struct service *, enum log_level, const char *event, const struct log_field *);
 void service_log_summed(struct service *, enum log_level, const char *event, const struct log_field *);
