@@ -190,7 +190,7 @@ idle_ms(const struct conn *c)
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
 
-	if (c->bev)
+	if (c->stream)
 		return clock_monotonic_ms() - c->active_ms;
 
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)

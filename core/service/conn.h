@@ -10,11 +10,11 @@
 #include "core/policy/slots.h"
 #include "core/sys/addr.h"
 
-struct bufferevent;
 struct capture;
 struct event;
 struct listener_socket;
 struct service;
+struct stream;
 
 /* One session: from the accepted connection (or the socket handed to a wait program) to its one
  * `end` line. Every way out goes through conn_done(). */
@@ -34,13 +34,10 @@ struct conn {
 	int64_t started_ms, ended_ms;
 
 	/* the handler's */
-	pid_t pid;               /* of a program; 0: none */
-	struct bufferevent *bev; /* of a built-in handler */
-	const void *stream;      /* its callbacks */
-	int64_t active_ms;       /* when it last moved a byte */
-	const char *finishing;   /* how it will end once all is written */
+	pid_t pid;             /* of a program; 0: none */
+	struct stream *stream; /* of a built-in handler */
+	int64_t active_ms;     /* when it last moved a byte */
 	struct capture *capture;
-	uint64_t generated;      /* chargen's position */
 	const char *failed_step; /* of a program that could not be started */
 	int failed_errno;
 	int64_t queued; /* what waited on a wait socket when the program got it */
