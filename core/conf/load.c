@@ -582,11 +582,10 @@ apply_to_service(struct loader *ld, struct service_conf *sc, const struct stanza
 			o = near ? option_find(service_rows, t->section, near) : o;
 			sc->refused = true;
 			if (o)
-				sc->wrong[o - service_rows] = true;
+				service_conf_note_wrong(sc, o);
 			continue;
 		}
-		sc->origins[o - service_rows] = t->origin;
-		sc->inherited[o - service_rows] = false;
+		service_conf_note(sc, o, t->origin);
 	}
 }
 
