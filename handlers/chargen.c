@@ -1,56 +1,69 @@
-#include <event2/bufferevent.h>
-#include <string.h>
-
 #include "handlers/datagram.h"
 #include "handlers/handlers.h"
 #include "handlers/stream.h"
 
 /* RFC 864: lines of 72 of the 95 printable characters, each line beginning one further on. */
 
-enum { WIDTH = 72, LINE = WIDTH + 2, PRINTABLE = 95, LINES_PER_WRITE = 64 };
+enum { WIDTH = 72, LINE = WIDTH + 2, PRINTABLE = 95, PERIOD = PRINTABLE * LINE };
 
 static void
-make_line(uint64_t number, char line[LINE])
+make_line(size_t number, char line[LINE])
 {
-	for (unsigned i = 0; i < WIDTH; i++)
+	for (size_t i = 0; i < WIDTH; i++)
 		line[i] = (char)(' ' + (number + i) % PRINTABLE);
 	line[WIDTH] = '\r';
 	line[WIDTH + 1] = '\n';
 }
 
-static void
-on_written(struct conn *c)
+/* After 95 lines all begins again: a connection is served from this, and needs to know only how far it
+ * has come. Twice, so that from every place on there is a whole period. */
+static const char *
+all_lines(void)
 {
-	char lines[LINES_PER_WRITE * LINE];
+	static char lines[2 * PERIOD];
 
-	for (int i = 0; i < LINES_PER_WRITE; i++)
-		make_line(c->generated++, lines + (size_t)i * LINE);
-	bufferevent_write(c->bev, lines, sizeof(lines));
+	if (!lines[0])
+		for (size_t i = 0; i < (size_t)2 * PRINTABLE; i++)
+			make_line(i, lines + i * LINE);
+	return lines;
 }
 
-static const struct stream_callbacks callbacks = { .on_written = on_written };
+static int
+on_room(struct conn *c)
+{
+	ssize_t n = stream_send_some(c, all_lines() + c->stream->position, PERIOD);
+
+	if (n < 0)
+		return -1;
+	c->stream->position = (c->stream->position + (size_t)n) % PERIOD;
+	return 0;
+}
+
+static const struct stream_callbacks callbacks = { .on_room = on_room };
 
 static int
 chargen_start(struct conn *c, struct error *err)
 {
-	if (stream_start(c, &callbacks, err) < 0)
-		return -1;
-	on_written(c);
-	return 0;
+	return stream_start(c, &callbacks, err);
 }
 
-/* A few characters only: an answer that is much larger than the request is a gift to whoever forges
- * its sender. */
-static ssize_t
-chargen_answer(const char *in, size_t len, char *out, size_t max)
+/* Who has nothing to say may have ended its direction already, and wants to see something all the same. */
+static void
+chargen_started(struct conn *c)
 {
-	static uint64_t number;
+	on_room(c);
+}
 
-	(void)in;
-	(void)len;
+/* A single line: an answer that is much larger than the request is a gift to whoever forges its
+ * sender. */
+static ssize_t
+chargen_answer(char *out, size_t max)
+{
+	static size_t number;
+
 	if (max < LINE)
 		return -1;
-	make_line(number++, out);
+	make_line(number++ % PRINTABLE, out);
 	return LINE;
 }
 
@@ -65,6 +78,7 @@ const struct handler handler_chargen = {
 	.doc = "sends characters without end, or one line for a datagram (RFC 864)",
 	.sockets = HANDLER_STREAM | HANDLER_DATAGRAM,
 	.start = chargen_start,
+	.started = chargen_started,
 	.stop = stream_stop,
 	.kill = stream_kill,
 	.datagram = chargen_datagram,

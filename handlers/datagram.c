@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "core/base/clock.h"
@@ -10,65 +11,81 @@
 #include "core/service/service.h"
 #include "core/sys/addr.h"
 
-/* So that no service starves the others. */
-enum { PER_TURN = 64, LARGEST = 65536 };
+/* So many are taken in one call and answered in another; after so many of these it is the others' turn. */
+enum { BATCH = 64, BATCHES = 4 };
+
+/* The first bytes of a datagram, which is all of most of them, and room for the longest. */
+enum { HEAD = 1536, TAIL = 65536 };
 
 struct request {
 	struct sockaddr_storage peer;
-	struct msghdr msg;
-	struct iovec iov;
+	struct iovec iov[2];
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-	size_t len;
 };
 
-/* echo, discard, daytime, qotd, chargen, time. */
-static const int answering_ports[] = { 7, 9, 13, 17, 19, 37 };
+/* One for all services: a batch is done with before the next begins. The heads lie close together; of
+ * the tails there is no page in memory until a datagram is as long as that. */
+static struct mmsghdr messages[BATCH];
+static struct request requests[BATCH];
+static char heads[BATCH][HEAD];
+static _Alignas(4096) char tails[BATCH][TAIL];
 
-static bool
-is_own_port(const struct registry *r, int port)
+/* `local`: to be told where each was sent to. */
+static void
+prepare(size_t n, bool local)
 {
-	struct service *s;
+	for (size_t i = 0; i < n; i++) {
+		struct request *q = &requests[i];
 
-	TAILQ_FOREACH(s, &r->services, entry) {
-		if (s->conf->wait || !(s->handler->sockets & HANDLER_DATAGRAM))
-			continue;
-		for (size_t i = 0; i < s->nlisteners; i++) {
-			struct listener_socket *ls;
-
-			for (size_t j = 0; (ls = listener_socket_at(s->listeners[i].listener, j)); j++) {
-				const struct addr *a = listener_socket_addr(ls);
-
-				if (a->socktype == SOCK_DGRAM && addr_port(&a->sa) == port)
-					return true;
-			}
-		}
+		q->iov[0] = (struct iovec){ heads[i], HEAD };
+		q->iov[1] = (struct iovec){ tails[i], TAIL };
+		messages[i].msg_hdr = (struct msghdr){
+			.msg_name = &q->peer,
+			.msg_namelen = sizeof(q->peer),
+			.msg_iov = q->iov,
+			.msg_iovlen = 2,
+			.msg_control = local ? q->control : NULL,
+			.msg_controllen = local ? sizeof(q->control) : 0,
+		};
 	}
-	return false;
 }
 
-static bool
-would_loop(const struct service *s, const struct sockaddr *peer)
+/* How many have come. */
+static size_t
+receive(struct listener_socket *ls, size_t max)
 {
-	int port = addr_port(peer);
+	int fd = listener_socket_fd(ls);
+	int n;
 
-	if (peer->sa_family != AF_INET && peer->sa_family != AF_INET6)
-		return false;
-	if (port == 0)
-		return true;
-	for (size_t i = 0; i < sizeof(answering_ports) / sizeof(answering_ports[0]); i++)
-		if (answering_ports[i] == port)
+	/* A socket that has an address of its own answers from there anyway. */
+	prepare(max, addr_is_wildcard(&listener_socket_addr(ls)->sa));
+	do
+		n = recvmmsg(fd, messages, (unsigned)max, MSG_DONTWAIT, NULL);
+	while (n < 0 && errno == EINTR);
+	for (int i = 0; i < n; i++)
+		if (messages[i].msg_hdr.msg_namelen == 0)
+			requests[i].peer.ss_family = AF_UNIX; /* only there a sender needs no name */
+	return n < 0 ? 0 : (size_t)n;
+}
+
+/* Memory for long ones is given back, but for the first place, so that single ones cost nothing. */
+static bool
+uses_tails(size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (messages[i].msg_len > HEAD)
 			return true;
-	return is_own_port(s->registry, port);
+	return false;
 }
 
 /* The control data of the request says where it was sent to; the same, without the interface, makes
  * the answer leave from there. */
 static void
-keep_local_address(struct request *q)
+keep_local_address(struct msghdr *m)
 {
 	struct cmsghdr *cm;
 
-	for (cm = CMSG_FIRSTHDR(&q->msg); cm; cm = CMSG_NXTHDR(&q->msg, cm)) {
+	for (cm = CMSG_FIRSTHDR(m); cm; cm = CMSG_NXTHDR(m, cm)) {
 		if (cm->cmsg_level == IPPROTO_IP && cm->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo pi;
 
@@ -76,7 +93,7 @@ keep_local_address(struct request *q)
 			/* The kernel has put a local address into ipi_spec_dst, for broadcasts as well. */
 			pi.ipi_ifindex = 0;
 			memcpy(CMSG_DATA(cm), &pi, sizeof(pi));
-			q->msg.msg_controllen = CMSG_SPACE(sizeof(pi));
+			m->msg_controllen = CMSG_SPACE(sizeof(pi));
 			return;
 		}
 		if (cm->cmsg_level == IPPROTO_IPV6 && cm->cmsg_type == IPV6_PKTINFO) {
@@ -87,86 +104,124 @@ keep_local_address(struct request *q)
 			if (!IN6_IS_ADDR_LINKLOCAL(&pi.ipi6_addr))
 				pi.ipi6_ifindex = 0;
 			memcpy(CMSG_DATA(cm), &pi, sizeof(pi));
-			q->msg.msg_controllen = CMSG_SPACE(sizeof(pi));
+			m->msg_controllen = CMSG_SPACE(sizeof(pi));
 			return;
 		}
 	}
-	q->msg.msg_controllen = 0;
+	m->msg_controllen = 0;
 }
 
-static int
-receive(int fd, struct request *q, char *buf)
+static bool
+is_limited(const struct service *s)
 {
-	ssize_t n;
-
-	memset(&q->peer, 0, sizeof(q->peer)); /* a nameless peer leaves it as it is */
-	q->iov = (struct iovec){ buf, LARGEST };
-	q->msg = (struct msghdr){
-		.msg_name = &q->peer,
-		.msg_namelen = sizeof(q->peer),
-		.msg_iov = &q->iov,
-		.msg_iovlen = 1,
-		.msg_control = q->control,
-		.msg_controllen = sizeof(q->control),
-	};
-	do
-		n = recvmsg(fd, &q->msg, MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -1;
-	q->len = (size_t)n;
-	if (q->msg.msg_namelen == 0)
-		q->peer.ss_family = AF_UNIX; /* only there a sender needs no name */
-	return 0;
+	return s->admission.rate.ns_per_token > 0;
 }
 
 static const char *
-refusal(struct service *s, const struct request *q)
+refusal(struct service *s, const struct sockaddr *peer)
 {
-	const struct sockaddr *peer = (const struct sockaddr *)&q->peer;
+	bool inet = peer->sa_family == AF_INET || peer->sa_family == AF_INET6;
 
-	if (would_loop(s, peer))
+	if (inet && registry_answers_on(s->registry, addr_port(peer)))
 		return "deny";
 	if (!admit_address(&s->admission, peer))
 		return "deny";
-	return rate_take(&s->admission.rate, clock_monotonic_ns()) ? NULL : "rate";
+	if (is_limited(s) && !rate_take(&s->admission.rate, clock_monotonic_ns()))
+		return "rate";
+	return NULL;
+}
+
+static void
+log_refusal(struct service *s, const struct msghdr *m, const char *reason)
+{
+	bool named = m->msg_namelen >= sizeof(sa_family_t);
+	char peer[ADDR_TEXT];
+
+	if (named)
+		addr_format(m->msg_name, m->msg_namelen, peer);
+	service_log_summed(s, LOG_LEVEL_INFO, "refuse",
+			   LOG_FIELDS(LOG_S("peer", named ? peer : "unix"), LOG_S("reason", reason)));
+}
+
+/* Turns a request into its answer; false if it gets none. */
+static bool
+make_answer(struct service *s, struct mmsghdr *m, datagram_answer answer)
+{
+	struct msghdr *h = &m->msg_hdr;
+	const char *reason = refusal(s, h->msg_name);
+	ssize_t len;
+
+	if (reason) {
+		log_refusal(s, h, reason);
+		return false;
+	}
+	if (h->msg_namelen < sizeof(sa_family_t))
+		return false; /* nobody to answer to */
+	if (answer) {
+		len = answer(h->msg_iov[0].iov_base, DATAGRAM_ANSWER_MAX);
+		if (len < 0)
+			return false;
+		m->msg_len = (unsigned)len;
+	}
+	h->msg_iov[0].iov_len = m->msg_len < HEAD ? m->msg_len : HEAD;
+	h->msg_iov[1].iov_len = m->msg_len - h->msg_iov[0].iov_len;
+	h->msg_iovlen = m->msg_len > HEAD ? 2 : 1;
+	keep_local_address(h);
+	return true;
+}
+
+/* A full send buffer loses the answer, as the network might; the others have other receivers. */
+static void
+send_answers(int fd, size_t n)
+{
+	size_t sent = 0;
+
+	while (sent < n) {
+		int r = sendmmsg(fd, messages + sent, (unsigned)(n - sent), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		sent += r > 0 ? (size_t)r : 1;
+	}
+}
+
+/* Returns how many were there. */
+static size_t
+serve_batch(struct service *s, struct listener_socket *ls, size_t max, datagram_answer answer)
+{
+	size_t n = receive(ls, max), answers = 0;
+	bool tails_used = uses_tails(n);
+
+	for (size_t i = 0; i < n; i++)
+		if (make_answer(s, &messages[i], answer))
+			messages[answers++] = messages[i];
+	send_answers(listener_socket_fd(ls), answers);
+	if (tails_used)
+		madvise(tails[1], sizeof(tails) - sizeof(tails[0]), MADV_DONTNEED);
+	return n;
+}
+
+static void
+serve(struct service *s, struct listener_socket *ls, datagram_answer answer)
+{
+	if (!is_limited(s)) {
+		for (int i = 0; i < BATCHES; i++)
+			if (serve_batch(s, ls, BATCH, answer) < BATCH)
+				return;
+		return;
+	}
+	/* One by one: past the rate they wait in the socket's queue, as connections do. */
+	for (int i = 0; i < BATCH; i++)
+		if (service_holds_for_rate(s) || serve_batch(s, ls, 1, answer) == 0)
+			return;
 }
 
 void
 datagram_serve(struct service *s, struct listener_socket *ls, datagram_answer answer)
 {
-	static char in[LARGEST], out[LARGEST];
-	int fd = listener_socket_fd(ls);
-	struct request q;
+	serve(s, ls, answer);
+}
 
-	for (int i = 0; i < PER_TURN; i++) {
-		const char *reason;
-		char peer[ADDR_TEXT];
-		ssize_t len;
-
-		/* Past the rate they wait in the socket's queue, as connections do. */
-		if (service_holds_for_rate(s) || receive(fd, &q, in) < 0)
-			return;
-		reason = refusal(s, &q);
-
-		if (reason) {
-			bool named = q.msg.msg_namelen >= sizeof(sa_family_t);
-
-			if (named)
-				addr_format((struct sockaddr *)&q.peer, q.msg.msg_namelen, peer);
-			service_log_summed(s, LOG_LEVEL_INFO, "refuse",
-					   LOG_FIELDS(LOG_S("peer", named ? peer : "unix"),
-						      LOG_S("reason", reason)));
-			continue;
-		}
-		if (q.msg.msg_namelen < sizeof(sa_family_t))
-			continue; /* nobody to answer to */
-		len = answer(in, q.len, out, sizeof(out));
-		if (len < 0)
-			continue;
-		q.iov = (struct iovec){ out, (size_t)len };
-		keep_local_address(&q);
-		/* A full send buffer loses the answer, as the network might. */
-		(void)!sendmsg(fd, &q.msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	}
+void
+datagram_echo(struct service *s, struct listener_socket *ls)
+{
+	serve(s, ls, NULL);
 }

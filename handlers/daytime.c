@@ -1,3 +1,4 @@
+#include <string.h>
 #include <time.h>
 
 #include "handlers/datagram.h"
@@ -7,21 +8,30 @@
 /* RFC 867: the local date and time as a line, in the form that ctime(3) made customary. */
 
 static ssize_t
-daytime_answer(const char *in, size_t len, char *out, size_t max)
+daytime_answer(char *out, size_t max)
 {
+	/* It changes once a second, and making it costs more than sending it. */
+	static time_t made = -1;
+	static char text[64];
+	static size_t len;
 	time_t now = time(NULL);
 	struct tm tm;
 
-	(void)in;
-	(void)len;
-	localtime_r(&now, &tm);
-	return (ssize_t)strftime(out, max, "%a %b %e %H:%M:%S %Y\r\n", &tm);
+	if (now != made) {
+		localtime_r(&now, &tm);
+		len = strftime(text, sizeof(text), "%a %b %e %H:%M:%S %Y\r\n", &tm);
+		made = now;
+	}
+	if (len > max)
+		return -1;
+	memcpy(out, text, len);
+	return (ssize_t)len;
 }
 
-static int
-daytime_start(struct conn *c, struct error *err)
+static void
+daytime_started(struct conn *c)
 {
-	return stream_answer(c, daytime_answer, err);
+	stream_answer(c, daytime_answer);
 }
 
 static void
@@ -34,7 +44,8 @@ const struct handler handler_daytime = {
 	.name = "daytime",
 	.doc = "sends the local date and time as a line (RFC 867)",
 	.sockets = HANDLER_STREAM | HANDLER_DATAGRAM,
-	.start = daytime_start,
+	.start = stream_start_nothing,
+	.started = daytime_started,
 	.stop = stream_stop,
 	.kill = stream_kill,
 	.datagram = daytime_datagram,

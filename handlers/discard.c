@@ -13,10 +13,8 @@ discard_start(struct conn *c, struct error *err)
 }
 
 static ssize_t
-discard_answer(const char *in, size_t len, char *out, size_t max)
+discard_answer(char *out, size_t max)
 {
-	(void)in;
-	(void)len;
 	(void)out;
 	(void)max;
 	return -1;

@@ -11,22 +11,20 @@
 #define SECONDS_1900_TO_1970 2208988800UL
 
 static ssize_t
-time_answer(const char *in, size_t len, char *out, size_t max)
+time_answer(char *out, size_t max)
 {
 	uint32_t seconds = htonl((uint32_t)((uint64_t)time(NULL) + SECONDS_1900_TO_1970));
 
-	(void)in;
-	(void)len;
 	if (max < sizeof(seconds))
 		return -1;
 	memcpy(out, &seconds, sizeof(seconds));
 	return sizeof(seconds);
 }
 
-static int
-time_start(struct conn *c, struct error *err)
+static void
+time_started(struct conn *c)
 {
-	return stream_answer(c, time_answer, err);
+	stream_answer(c, time_answer);
 }
 
 static void
@@ -39,7 +37,8 @@ const struct handler handler_time = {
 	.name = "time",
 	.doc = "sends the seconds since 1900 as four bytes (RFC 868)",
 	.sockets = HANDLER_STREAM | HANDLER_DATAGRAM,
-	.start = time_start,
+	.start = stream_start_nothing,
+	.started = time_started,
 	.stop = stream_stop,
 	.kill = stream_kill,
 	.datagram = time_datagram,

@@ -3,6 +3,7 @@
 #include <confuse.h>
 #include <errno.h>
 #include <glob.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,7 +47,8 @@ struct loader {
 		ino_t ino;
 	} * read; /* what was read, whatever it was called */
 	size_t nread;
-	struct strlist arguments; /* of the call that libconfuse reads just now */
+	struct strlist arguments;  /* of the call that libconfuse reads just now */
+	struct hsearch_data names; /* of services; the data is the stanza */
 };
 
 /* libconfuse's callbacks have no argument of ours; a load is never interrupted by another. */
@@ -582,11 +584,10 @@ apply_to_service(struct loader *ld, struct service_conf *sc, const struct stanza
 			o = near ? option_find(service_rows, t->section, near) : o;
 			sc->refused = true;
 			if (o)
-				sc->wrong[o - service_rows] = true;
+				service_conf_note_wrong(sc, o);
 			continue;
 		}
-		sc->origins[o - service_rows] = t->origin;
-		sc->inherited[o - service_rows] = false;
+		service_conf_note(sc, o, t->origin);
 	}
 }
 
@@ -615,18 +616,26 @@ is_good_name(const char *s)
 	return true;
 }
 
+/* The first service of that name, which is this one unless there was another. */
+static const struct stanza *
+first_of_name(struct loader *ld, const struct stanza *s)
+{
+	ENTRY entry = { s->title, (void *)s }, *found;
+
+	return hsearch_r(entry, ENTER, &found, &ld->names) ? found->data : s;
+}
+
 static void
 add_service(struct loader *ld, const struct stanza *s, const struct service_conf *defaults)
 {
 	struct config *c = ld->config;
+	const struct stanza *first = first_of_name(ld, s);
 	struct service_conf *sc;
 
-	for (size_t i = 0; i < c->nservices; i++) {
-		if (strcmp(c->services[i].name, s->title) == 0) {
-			problem_add(&c->problems, s->origin, s->title, NULL, "is already defined at %s:%d",
-				    c->services[i].origin.file, c->services[i].origin.line);
-			return;
-		}
+	if (first != s) {
+		problem_add(&c->problems, s->origin, s->title, NULL, "is already defined at %s:%d",
+			    first->origin.file, first->origin.line);
+		return;
 	}
 	c->services = xrealloc(c->services, (c->nservices + 1) * sizeof(*c->services));
 	sc = &c->services[c->nservices++];
@@ -690,9 +699,12 @@ assemble(struct loader *ld)
 			apply(ld, global_rows, &c->global, &s->settings[j], NULL, NULL, false);
 	}
 	ld->defaults_broken |= defaults.refused;
+	if (!hcreate_r(ld->nstanzas + 1, &ld->names))
+		abort(); /* out of memory */
 	for (size_t i = 0; i < ld->nstanzas; i++)
 		if (ld->stanzas[i].kind == STANZA_SERVICE)
 			add_service(ld, &ld->stanzas[i], &defaults);
+	hdestroy_r(&ld->names);
 	service_conf_clear(&defaults);
 }
 

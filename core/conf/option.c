@@ -54,11 +54,17 @@ is_same(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+bool
+option_is(const struct option *o, const char *section, const char *name)
+{
+	return is_same(o->section, section) && strcmp(o->name, name) == 0;
+}
+
 const struct option *
 option_find(const struct option *rows, const char *section, const char *name)
 {
 	for (; rows->name; rows++)
-		if (is_same(rows->section, section) && strcmp(rows->name, name) == 0)
+		if (option_is(rows, section, name))
 			return rows;
 	return NULL;
 }

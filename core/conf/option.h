@@ -55,6 +55,8 @@ struct option {
 	const char *doc;                                 /* mdoc text: one or more sentences */
 };
 
+bool option_is(const struct option *, const char *section, const char *name);
+
 /* NULL if there is none. */
 const struct option *option_find(const struct option *rows, const char *section, const char *name);
 

@@ -331,12 +331,6 @@ schema_flags(const struct listener_conf *l)
 	return flags;
 }
 
-static size_t
-row_count(void)
-{
-	return sizeof(service_rows) / sizeof(service_rows[0]) - 1;
-}
-
 void
 service_conf_init(struct service_conf *s)
 {
@@ -346,9 +340,6 @@ service_conf_init(struct service_conf *s)
 	s->log.format = s->log.level = -1;
 	/* All of the ints in there. */
 	memset(&s->sock, 0xff, offsetof(struct sockopts_conf, device));
-	s->origins = xcalloc(row_count(), sizeof(*s->origins));
-	s->inherited = xcalloc(row_count(), sizeof(*s->inherited));
-	s->wrong = xcalloc(row_count(), sizeof(*s->wrong));
 	options_default(service_rows, s);
 }
 
@@ -357,12 +348,12 @@ service_conf_copy(struct service_conf *to, const struct service_conf *from)
 {
 	*to = (struct service_conf){ 0 };
 	options_copy(service_rows, to, from);
-	to->origins = xcalloc(row_count(), sizeof(*to->origins));
-	memcpy(to->origins, from->origins, row_count() * sizeof(*to->origins));
-	to->inherited = xcalloc(row_count(), sizeof(*to->inherited));
-	to->wrong = xcalloc(row_count(), sizeof(*to->wrong));
-	for (size_t i = 0; i < row_count(); i++)
-		to->inherited[i] = to->origins[i].file != NULL;
+	for (size_t i = 0; i < from->nnotes; i++) {
+		if (!from->notes[i].origin.file)
+			continue;
+		service_conf_note(to, from->notes[i].row, from->notes[i].origin);
+		to->notes[to->nnotes - 1].inherited = true;
+	}
 }
 
 void
@@ -378,33 +369,66 @@ service_conf_clear(struct service_conf *s)
 	for (size_t i = 0; i < s->nlisteners; i++)
 		listener_conf_clear(&s->listeners[i]);
 	free(s->listeners);
-	free(s->origins);
-	free(s->inherited);
-	free(s->wrong);
+	free(s->notes);
 	free(s->name);
 	*s = (struct service_conf){ 0 };
+}
+
+static struct conf_note *
+note_of(struct service_conf *s, const struct option *row)
+{
+	for (size_t i = 0; i < s->nnotes; i++)
+		if (s->notes[i].row == row)
+			return &s->notes[i];
+	s->notes = xrealloc(s->notes, (s->nnotes + 1) * sizeof(*s->notes));
+	s->notes[s->nnotes] = (struct conf_note){ .row = row };
+	return &s->notes[s->nnotes++];
+}
+
+void
+service_conf_note(struct service_conf *s, const struct option *row, struct origin origin)
+{
+	struct conf_note *note = note_of(s, row);
+
+	note->origin = origin;
+	note->inherited = false;
+}
+
+void
+service_conf_note_wrong(struct service_conf *s, const struct option *row)
+{
+	note_of(s, row)->wrong = true;
+}
+
+static const struct conf_note *
+find_note(const struct service_conf *s, const char *section, const char *key)
+{
+	for (size_t i = 0; i < s->nnotes; i++)
+		if (option_is(s->notes[i].row, section, key))
+			return &s->notes[i];
+	return NULL;
 }
 
 struct origin
 service_conf_origin(const struct service_conf *s, const char *section, const char *key)
 {
-	const struct option *o = option_find(service_rows, section, key);
+	const struct conf_note *note = find_note(s, section, key);
 
-	return o && s->origins[o - service_rows].file ? s->origins[o - service_rows] : s->origin;
+	return note && note->origin.file ? note->origin : s->origin;
 }
 
 bool
 service_conf_says(const struct service_conf *s, const char *section, const char *key)
 {
-	const struct option *o = option_find(service_rows, section, key);
+	const struct conf_note *note = find_note(s, section, key);
 
-	return o && s->origins[o - service_rows].file && !s->inherited[o - service_rows];
+	return note && note->origin.file && !note->inherited;
 }
 
 bool
 service_conf_wrong(const struct service_conf *s, const char *key)
 {
-	const struct option *o = option_find(service_rows, NULL, key);
+	const struct conf_note *note = find_note(s, NULL, key);
 
-	return o && s->wrong[o - service_rows];
+	return note && note->wrong;
 }

@@ -33,15 +33,22 @@ struct log_conf {
 	int format, level; /* -1: as the daemon's */
 };
 
+/* What is known about a key that was given. */
+struct conf_note {
+	const struct option *row;
+	struct origin origin; /* of the value that counts */
+	bool inherited;       /* it came from `defaults` */
+	bool wrong;           /* a value was given and could not be read */
+};
+
 /* One service as it was written, defaults included. Nothing is looked up yet. */
 struct service_conf {
 	char *name;
 	struct origin origin;
-	bool refused;           /* something about it is wrong: it must not run */
-	bool broken;            /* not even all of its keys are known: looking closer would only mislead */
-	struct origin *origins; /* one for each row of service_rows */
-	bool *inherited;        /* likewise: the value came from `defaults` */
-	bool *wrong;            /* likewise: a value was given and could not be read */
+	bool refused;            /* something about it is wrong: it must not run */
+	bool broken;             /* not even all of its keys are known: looking closer would only mislead */
+	struct conf_note *notes; /* about the keys that were given: few of many */
+	size_t nnotes;
 
 	struct list_value listen;
 	struct listener_conf *listeners;
@@ -115,6 +122,10 @@ void service_conf_init(struct service_conf *);
 void service_conf_copy(struct service_conf *to, const struct service_conf *from);
 void service_conf_clear(struct service_conf *);
 void listener_conf_clear(struct listener_conf *);
+
+/* Notes where the value of a row was given, or that one could not be read. */
+void service_conf_note(struct service_conf *, const struct option *, struct origin);
+void service_conf_note_wrong(struct service_conf *, const struct option *);
 
 /* Where the value of a key came from: a file and line, or nowhere. */
 struct origin service_conf_origin(const struct service_conf *, const char *section, const char *key);

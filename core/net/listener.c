@@ -27,8 +27,8 @@ struct listener_socket {
 	struct addr wanted, bound;
 	int fd;
 	struct socket_file file;
-	bool held; /* HOLD_CHILD for this socket alone */
-	struct socket_fail fail;
+	bool held;                  /* HOLD_CHILD for this socket alone */
+	struct socket_fail *fail;   /* of the last try; NULL: none was refused */
 	struct evconnlistener *lev; /* LISTENER_ACCEPT */
 	struct event *ready;        /* LISTENER_READY */
 	unsigned burst;             /* accepted since others had their turn, at most */
@@ -92,9 +92,17 @@ enter(struct listener *l)
 }
 
 static void
+free_sockets(struct listener *l)
+{
+	for (size_t i = 0; i < l->nsockets; i++)
+		free(l->sockets[i].fail);
+	free(l->sockets);
+}
+
+static void
 release_memory(struct listener *l)
 {
-	free(l->sockets);
+	free_sockets(l);
 	free(l->host);
 	free(l->service);
 	free(l->device);
@@ -280,6 +288,17 @@ is_covered(const struct listener *l, const struct addr *a)
 	return false;
 }
 
+static void
+set_fail(struct listener_socket *ls, const struct socket_fail *fail)
+{
+	free(ls->fail);
+	ls->fail = NULL;
+	if (!fail)
+		return;
+	ls->fail = xcalloc(1, sizeof(*ls->fail));
+	*ls->fail = *fail;
+}
+
 /* Tries one address. Returns false if the port that another address of this round was given is taken
  * here, so that all of them need a new one. */
 static bool
@@ -288,12 +307,14 @@ open_address(struct listener *l, size_t i, bool *tried, bool last_round)
 	struct listener_socket *ls = &l->sockets[i];
 	struct addr a = ls->wanted;
 	int chooser = port_is_open(&a) ? port_chooser(l) : -1;
+	struct socket_fail fail;
 
 	if (chooser >= 0)
 		addr_set_port(&a, addr_port(&l->sockets[chooser].bound.sa));
 	tried[i] = true;
-	ls->fd = socket_open(&a, &l->params.socket, &ls->bound, &ls->file, &ls->fail);
-	return ls->fd >= 0 || ls->fail.errnum != EADDRINUSE || chooser < 0 || !tried[chooser] || last_round;
+	ls->fd = socket_open(&a, &l->params.socket, &ls->bound, &ls->file, &fail);
+	set_fail(ls, ls->fd < 0 ? &fail : NULL);
+	return ls->fd >= 0 || fail.errnum != EADDRINUSE || chooser < 0 || !tried[chooser] || last_round;
 }
 
 /* Tries every address that is not open. IPv4 wildcards come last: an IPv6 one may cover them. */
@@ -351,9 +372,9 @@ most_telling(const struct listener *l)
 	const struct socket_fail *worst = NULL;
 
 	for (size_t i = 0; i < l->nsockets; i++) {
-		const struct socket_fail *f = &l->sockets[i].fail;
+		const struct socket_fail *f = l->sockets[i].fail;
 
-		if (f->rank != FAIL_NONE && (!worst || f->rank > worst->rank))
+		if (f && (!worst || f->rank > worst->rank))
 			worst = f;
 	}
 	return worst;
@@ -369,14 +390,14 @@ report(struct listener *l, const bool *tried)
 			continue;
 		if (ls->fd >= 0 && watch(ls) < 0) {
 			close_socket(ls);
-			ls->fail = (struct socket_fail){ .rank = FAIL_LISTEN,
-							 .syscall = "epoll_ctl",
-							 .errnum = errno ? errno : ENOMEM };
+			set_fail(ls, &(struct socket_fail){ .rank = FAIL_LISTEN,
+							    .syscall = "epoll_ctl",
+							    .errnum = errno ? errno : ENOMEM });
 		}
 		if (ls->fd >= 0 && l->on->on_listen)
 			l->on->on_listen(ls, l->arg);
-		else if (ls->fd < 0 && l->on->on_fail)
-			l->on->on_fail(l, &ls->wanted, &ls->fail, l->arg);
+		else if (ls->fd < 0 && ls->fail && l->on->on_fail)
+			l->on->on_fail(l, &ls->wanted, ls->fail, l->arg);
 	}
 	if (!l->dead && listener_listening(l) == 0 && l->on->on_listen_error)
 		l->on->on_listen_error(l, most_telling(l), l->arg);
@@ -399,7 +420,7 @@ open_all(struct listener *l)
 static void
 set_addresses(struct listener *l, const struct addr *addrs, size_t n)
 {
-	free(l->sockets);
+	free_sockets(l);
 	l->sockets = xcalloc(n, sizeof(*l->sockets));
 	l->nsockets = n;
 	for (size_t i = 0; i < n; i++) {

@@ -200,7 +200,7 @@ idle_ms(const struct conn *c)
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
 
-	if (c->bev)
+	if (c->stream)
 		return clock_monotonic_ms() - c->active_ms;
 
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
@@ -313,6 +313,8 @@ conn_start(struct conn *c)
 	set_pending(c, false);
 	log_start(c);
 	start_timers(c);
+	if (c->service->handler->started)
+		c->service->handler->started(c);
 }
 
 void

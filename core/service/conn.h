@@ -11,11 +11,11 @@
 #include "core/sys/addr.h"
 #include "core/sys/spawn.h"
 
-struct bufferevent;
 struct capture;
 struct event;
 struct listener_socket;
 struct service;
+struct stream;
 
 /* One session: from the accepted connection (or the socket handed to a wait program) to its one
  * `end` line. Every way out goes through conn_done(). */
@@ -39,12 +39,9 @@ struct conn {
 	struct spawn_child child;
 	TAILQ_ENTRY(conn) young; /* among the programs that have just been started */
 	bool is_young;
-	struct bufferevent *bev; /* of a built-in handler */
-	const void *stream;      /* its callbacks */
-	int64_t active_ms;       /* when it last moved a byte */
-	const char *finishing;   /* how it will end once all is written */
+	struct stream *stream; /* of a built-in handler */
+	int64_t active_ms;     /* when it last moved a byte */
 	struct capture *capture;
-	uint64_t generated;      /* chargen's position */
 	int64_t queued; /* what waited on a wait socket when the program got it */
 
 	struct event *timer; /* timeout, then kill_after; or idle_timeout */

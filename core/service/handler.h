@@ -31,6 +31,9 @@ struct handler {
 	 * descriptor but a socket (conn.wait_socket). */
 	int (*start)(struct conn *, struct error *);
 
+	/* After the `start` line has been logged: for what may end the session at once. Optional. */
+	void (*started)(struct conn *);
+
 	/* Undoes whatever `start` managed to set up; called once, by conn_done. Optional. */
 	void (*stop)(struct conn *);
 

@@ -157,6 +157,7 @@ registry_free(struct registry *r)
 		free(l);
 	}
 	registry_use_reserve(r);
+	registry_sockets_changed(r);
 	conn_free_unused();
 }
 
@@ -263,4 +264,50 @@ registry_listening(const struct registry *r)
 	TAILQ_FOREACH(s, &r->services, entry)
 		n += service_listening(s);
 	return n;
+}
+
+static void
+set_port(uint8_t *bits, int port)
+{
+	bits[port / 8] |= (uint8_t)(1 << port % 8);
+}
+
+static void
+set_ports_of(uint8_t *bits, const struct service *s)
+{
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		struct listener_socket *ls;
+
+		for (size_t j = 0; (ls = listener_socket_at(s->listeners[i].listener, j)); j++) {
+			const struct addr *a = listener_socket_addr(ls);
+
+			if (a->socktype == SOCK_DGRAM && addr_port(&a->sa) > 0)
+				set_port(bits, addr_port(&a->sa));
+		}
+	}
+}
+
+bool
+registry_answers_on(struct registry *r, int port)
+{
+	/* echo, discard, daytime, qotd, chargen, time; and nobody is on 0. */
+	static const int well_known[] = { 0, 7, 9, 13, 17, 19, 37 };
+	const struct service *s;
+
+	if (!r->answering) {
+		r->answering = xcalloc(65536 / 8, 1);
+		for (size_t i = 0; i < sizeof(well_known) / sizeof(well_known[0]); i++)
+			set_port(r->answering, well_known[i]);
+		TAILQ_FOREACH(s, &r->services, entry)
+			if (!s->conf->wait && s->handler->sockets & HANDLER_DATAGRAM)
+				set_ports_of(r->answering, s);
+	}
+	return r->answering[port / 8] & 1 << port % 8;
+}
+
+void
+registry_sockets_changed(struct registry *r)
+{
+	free(r->answering);
+	r->answering = NULL;
 }

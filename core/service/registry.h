@@ -50,6 +50,7 @@ struct registry {
 	int reserve[RESERVE];   /* descriptors for them: without, all could wait for each other */
 	unsigned listen_events; /* grows with each socket that begins to listen */
 	int failed;             /* exit status of the most telling failure to listen */
+	uint8_t *answering;     /* a bit for each port; see registry_answers_on */
 	struct rlimit nofile;   /* what programs get: the daemon may have raised its own */
 	bool set_nofile;
 };
@@ -91,5 +92,12 @@ bool registry_use_reserve(struct registry *);
 void registry_count_pending(struct registry *, int change);
 
 size_t registry_listening(const struct registry *);
+
+/* Whether a datagram service that answers whatever comes is on that port: one of this daemon, or one
+ * of the well-known ones, wherever it is. */
+bool registry_answers_on(struct registry *, int port);
+
+/* A socket has begun or ceased to listen. */
+void registry_sockets_changed(struct registry *);
 
 #endif

@@ -349,6 +349,7 @@ on_listen(struct listener_socket *ls, void *arg)
 	char text[ADDR_TEXT];
 
 	sl->service->registry->listen_events++;
+	registry_sockets_changed(sl->service->registry);
 
 	service_log(sl->service, LOG_LEVEL_INFO, "listen",
 		    LOG_FIELDS(LOG_S("address", addr_format_url(a, text)),
@@ -561,6 +562,7 @@ service_stop_listening(struct service *s)
 		if (sl->listener)
 			listener_close(sl->listener);
 	}
+	registry_sockets_changed(s->registry);
 }
 
 size_t

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -127,12 +128,10 @@ fd_move_up(int fd, int least)
 int
 fd_set_nonblocking(int fd, bool on)
 {
-	int flags = fcntl(fd, F_GETFL);
+	int value = on;
 
-	if (flags < 0)
-		return -1;
-	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-	return fcntl(fd, F_SETFL, flags);
+	/* What fcntl does in two calls. */
+	return ioctl(fd, FIONBIO, &value);
 }
 
 int

@@ -294,6 +294,36 @@ END
 	starts_equal_ends
 }
 
+@test "what comes back from echo on seqpacket sockets is message by message what was sent" {
+	configure <<END
+service "echo" { listen = "unix-seqpacket:$PWD/echo" handler = "echo" }
+END
+	start_evinetd
+	python_clients <<'END'
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.settimeout(PATIENCE)
+s.connect("echo")
+messages = [b"one", b"two" * 1000, b"x", os.urandom(50000)]
+for m in messages:
+    s.send(m)
+for m in messages:
+    assert s.recv(65536) == m
+END
+	wait_for_log ' end service=echo'
+}
+
+@test "a chargen client that has nothing to say gets some lines and an end" {
+	all_five tcp:127.0.0.1:0
+	start_evinetd
+	python_clients <<'END'
+s = stream(CHARGEN)
+s.shutdown(socket.SHUT_WR)
+assert is_chargen(everything(s))
+END
+	wait_for_log ' end service=chargen'
+	[ "$(log_lines ' how=eof ')" = 1 ]
+}
+
 @test "idle_timeout ends a stream on which nothing moves, and no other" {
 	configure <<'END'
 service "echo" { listen = "tcp:127.0.0.1:0" handler = "echo" idle_timeout = 1s }
@@ -427,6 +457,64 @@ for c, q in zip(clients, questions):
 for c, q in zip(clients, questions):
     assert c.recv(1000) == q
 assert all(silent(o) for o in [s] + others + clients)
+END
+}
+
+@test "more datagrams than are taken at once get an answer each, without those that get none" {
+	configure <<'END'
+service "echo" { listen = "udp:127.0.0.1:0" handler = "echo" deny = "127.0.0.2" }
+service "slow" { listen = "udp:127.0.0.1:0" handler = "echo" rate = "100/1s" rate_burst = 70 }
+END
+	start_evinetd
+	python_clients <<'END'
+import signal
+questions = [b"question %d" % i for i in range(180)]
+s = datagram(ECHO)
+slow = datagram(SLOW)
+denied = datagram(ECHO, "127.0.0.1", "127.0.0.2")
+os.kill(DAEMON, signal.SIGSTOP)
+for i, q in enumerate(questions):
+    s.send(q)
+    if i % 7 == 0:
+        denied.send(q)
+    if i < 80:
+        slow.send(q)
+os.kill(DAEMON, signal.SIGCONT)
+assert [s.recv(1000) for _ in questions] == questions
+# Those past the rate come later, but they come.
+assert [slow.recv(1000) for _ in range(80)] == questions[:80]
+assert silent(denied)
+END
+	wait_for_log 'hold service=slow why=rate'
+}
+
+@test "long datagrams among short ones come back whole" {
+	configure <<END
+service "echo" { listen = "udp:127.0.0.1:0" handler = "echo" }
+service "unix" { listen = "unix-dgram:$PWD/echo" handler = "echo" }
+END
+	start_evinetd
+	python_clients <<'END'
+import signal
+unix = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+unix.settimeout(PATIENCE)
+unix.bind("client")
+unix.connect("echo")
+udp = datagram(ECHO)
+def exchange(s, *sizes):
+    questions = [os.urandom(n) for n in sizes]
+    os.kill(DAEMON, signal.SIGSTOP)
+    for q in questions:
+        s.send(q)
+    os.kill(DAEMON, signal.SIGCONT)
+    for q in questions:
+        assert s.recv(70000) == q, len(q)
+exchange(udp, 1, 1535, 1536, 1537, 0, 30000, 2, 20000)
+# A place that had a long one has a short one next.
+exchange(udp, 20000, 30000, 1)
+exchange(udp, 3, 2, 1)
+exchange(udp, 1600, 1, 1600, 30000)
+exchange(unix, 1, 1535, 1536, 1537, 0, 30000, 2, 20000)
 END
 }
 

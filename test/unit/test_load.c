@@ -95,12 +95,10 @@ static const struct service_conf *
 service(const struct config *c, const char *name)
 {
 	static struct service_conf none;
-	static struct origin origins[256];
 
 	for (size_t i = 0; i < c->nservices; i++)
 		if (strcmp(c->services[i].name, name) == 0)
 			return &c->services[i];
-	none.origins = origins;
 	return &none;
 }
 
