@@ -1,0 +1,27 @@
+/* The load generator: what to do, and what each kind of load is given. */
+#ifndef BENCH_LOAD_H
+#define BENCH_LOAD_H
+
+#include <stdint.h>
+
+/* The words NAME=VALUE of the command line; load.c says what they mean. */
+struct load {
+	const char *host, *answer, *ask;
+	int port, clients, sink, bytes, gap, rate;
+	double seconds;
+};
+
+/* What a client may be waiting for at most, in microseconds. */
+enum { PATIENCE = 5000000 };
+
+/* Each prints one line of NAME=VALUE; the status is that of the process. */
+int load_connections(const struct load *);
+int load_hold(const struct load *);
+int load_echo(const struct load *);
+int load_stream(const struct load *);
+int load_udp(const struct load *);
+
+/* The end of a measurement, in microseconds after its begin. */
+int64_t load_duration(const struct load *);
+
+#endif
