@@ -158,7 +158,8 @@ load_echo(const struct load *l)
 			came = echo_take(s, len);
 		lost += s->fd >= 0 && came != 1;
 	}
-	printf("rate=%.1f wrong=%ld lost=%ld\n", (double)trips * 1e6 / (double)(now - begin), wrong, lost);
+	printf("rate=%.1f wrong=%ld lost=%ld\n",
+	       (double)trips * 1e6 / (double)(now > begin ? now - begin : 1), wrong, lost);
 	return 0;
 }
 
