@@ -39,6 +39,10 @@ rounds=${BENCH_ROUNDS:-$([ "$quick" ] && echo 3 || echo 7)}
 seconds=${BENCH_SECONDS:-$([ "$quick" ] && echo 0.5 || echo 0.7)}
 [ "${#sections[@]}" -gt 0 ] || [ -z "$quick" ] || sections=(spawn)
 [ "${#sections[@]}" -gt 0 ] || sections=(spawn inflated crowded programs warm echo redirect udp memory start)
+if [ ! -x "$tools/load" ]; then
+	echo "$tools/load: not there; make bench builds everything first" >&2
+	exit 1
+fi
 work=$(mktemp -d)
 raw=$work/raw.tsv
 chmod 755 "$work"
@@ -54,21 +58,6 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
-
-compile() {
-	"${CC:-cc}" -std=c11 -D_GNU_SOURCE -I. -O2 -Wall -Wextra "$@" || exit 1
-}
-
-mkdir -p "$tools"
-compile -o "$tools/load" test/bench/load*.c test/bench/net.c
-compile -o "$tools/yard" test/bench/yard*.c test/bench/net.c
-compile -shared -fPIC -o "$tools/ballast.so" test/bench/ballast.c
-compile -static -o "$tools/idle" test/bench/idle.c 2>/dev/null || compile -o "$tools/idle" test/bench/idle.c
-tiny_kind='a bare static program'
-if ! "${CC:-cc}" -O2 -DBARE -static -nostdlib -ffreestanding -fno-stack-protector -o "$tools/tiny" test/bench/tiny.c 2>/dev/null; then
-	tiny_kind='a small program'
-	compile -o "$tools/tiny" test/bench/tiny.c
-fi
 
 program_servers=(busybox tcpserver tcpsvd s6-tcpserver rlinetd xinetd openbsd-inetd inetutils-inetd systemd socat ncat)
 [ -z "$quick" ] || program_servers=(busybox tcpserver xinetd openbsd-inetd)
@@ -416,6 +405,6 @@ ends=$(cat "$work"/evinetd*.log 2>/dev/null | grep -c ' end service=')
 note log evinetd '' "starts=$starts" "ends=$ends"
 say "done"
 
-python3 test/bench/report.py "$raw" "$out" "rounds=$rounds" "seconds=$seconds" "tiny=$tiny_kind" \
+python3 test/bench/report.py "$raw" "$out" "rounds=$rounds" "seconds=$seconds" \
 	"took=$((SECONDS - began))" "quick=$quick"
 [ "$starts" = "$ends" ]

@@ -185,7 +185,7 @@ serve_systemd() {
 
 # xinetd_service NAME ADDRESS PORT LINE...
 xinetd_service() {
-	echo "service $1 {"
+	printf 'service %s\n{\n' "$1"
 	printf '\t%s\n' "bind = $2" "port = $3" "${@:4}" "user = $(id -un)"
 	echo "}"
 }
@@ -194,7 +194,7 @@ xinetd_service() {
 run_xinetd() {
 	local name=$1 i
 	{
-		echo "defaults {"
+		printf 'defaults\n{\n'
 		printf '\t%s\n' 'cps = 1000000 1' 'instances = UNLIMITED' 'per_source = UNLIMITED' \
 			"log_type = FILE $work/$name.log" 'log_on_success =' 'log_on_failure ='
 		echo "}"
@@ -205,7 +205,7 @@ run_xinetd() {
 		done
 	} >"$work/$name.conf"
 	peer xinetd
-	launch "$name" "${command[@]}" -dontfork -f "$work/$name.conf" -pidfile "$work/$name.pid"
+	launch "$name" "${command[@]}" -dontfork -filelog "$work/$name.out" -f "$work/$name.conf" -pidfile "$work/$name.pid"
 }
 
 serve_xinetd() {
