@@ -1,11 +1,14 @@
 /* Loads of connections: many that come and go, and many that stay. */
 #include <err.h>
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -168,27 +171,44 @@ load_connections(const struct load *l)
 	return 0;
 }
 
-/* Waits until the server has begun to serve: it greets, or it connects to the sink. */
-static bool
-held(int fd, int sink)
+/* Accepts on the sink's port in a process of its own, which has descriptors of its own; each
+ * connection is one byte on the descriptor that it returns. The process ends when we do. */
+static int
+sink_start(int port)
 {
-	struct epoll_event ev = { .events = EPOLLIN };
-	int ep = epoll_create1(EPOLL_CLOEXEC), waited = sink >= 0 ? sink : fd;
-	char c;
-	bool came;
+	int sink = net_listen(SOCK_STREAM, port), ends[2];
 
-	came = epoll_ctl(ep, EPOLL_CTL_ADD, waited, &ev) == 0 && epoll_wait(ep, &ev, 1, PATIENCE / 1000) == 1;
-	close(ep);
-	if (!came)
-		return false;
-	return sink >= 0 ? accept4(sink, NULL, NULL, SOCK_CLOEXEC) >= 0 : read(fd, &c, 1) == 1;
+	if (pipe(ends) < 0)
+		err(1, "pipe");
+	switch (fork()) {
+	case -1:
+		err(1, "fork");
+	case 0:
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		while (accept4(sink, NULL, NULL, SOCK_CLOEXEC) >= 0 && write(ends[1], "", 1) == 1)
+			;
+		_exit(1);
+	}
+	close(ends[1]);
+	close(sink);
+	return ends[0];
+}
+
+/* Waits until the server has begun to serve: it greets, or it has connected to the sink. */
+static bool
+held(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	char c;
+
+	return poll(&pfd, 1, PATIENCE / 1000) == 1 && read(fd, &c, 1) == 1;
 }
 
 /* A few at a time, so that no queue overflows. */
 int
 load_hold(const struct load *l)
 {
-	int sink = l->sink ? net_listen(SOCK_STREAM, l->sink) : -1, n = 0;
+	int sink = l->sink ? sink_start(l->sink) : -1, n = 0;
 	char c;
 
 	while (n < l->clients) {
@@ -197,7 +217,7 @@ load_hold(const struct load *l)
 		for (int i = 0; i < batch; i++)
 			fds[i] = net_connect(SOCK_STREAM, l->host, l->port);
 		for (int i = 0; i < batch; i++, n++)
-			if (!held(fds[i], sink))
+			if (!held(sink >= 0 ? sink : fds[i]))
 				errx(1, "only %d of %d connections are served", n, l->clients);
 	}
 	printf("held=%d\n", n);

@@ -20,8 +20,11 @@ enum {
 	BATCH = 32,
 	/* One read of so many is looked at; the others are only counted, so that we cost little. */
 	LOOK_AT = 16,
+	FILL = 200000, /* microseconds until the buffers of a relay are full */
 	LATE = 200000, /* microseconds after which a datagram is lost */
 	UDP_BUFFER = 8 << 20,
+	/* The kernel would let a fast sender fill megabytes for each stream before anything is relayed. */
+	STREAM_BUFFER = 256 << 10,
 };
 
 struct stream {
@@ -204,6 +207,17 @@ stream_take(struct stream *s, bool *wrong)
 	return true;
 }
 
+/* Bytes that came out at the far ends; those are every second of the streams. */
+static uint64_t
+received(const struct stream *streams, int n)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += streams[2 * i + 1].bytes;
+	return sum;
+}
+
 /* We send and we receive: the relay has the other processor to itself. */
 int
 load_stream(const struct load *l)
@@ -211,8 +225,9 @@ load_stream(const struct load *l)
 	struct stream *streams = calloc(2 * (size_t)l->clients, sizeof(*streams));
 	int ep = epoll_create1(EPOLL_CLOEXEC), sink = net_listen(SOCK_STREAM, l->sink), open = l->clients;
 	struct epoll_event events[EVENTS];
-	uint64_t sent = 0, got = 0, measured = 0;
-	int64_t begin, now, heard, end = 0;
+	uint64_t sent = 0, got = 0, before = 0, after = 0;
+	int64_t begin, now, heard, end = 0, filled = 0;
+	int size = STREAM_BUFFER;
 	bool wrong = false;
 
 	if (!streams || ep < 0)
@@ -224,6 +239,7 @@ load_stream(const struct load *l)
 		if (!wait_for(sink, POLLIN) ||
 		    (to->fd = accept4(sink, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) < 0)
 			errx(1, "connection %d is not relayed", i + 1);
+		setsockopt(from->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 		watch(ep, from, EPOLLOUT);
 		watch(ep, to, EPOLLIN);
 	}
@@ -232,14 +248,17 @@ load_stream(const struct load *l)
 		int ready = epoll_wait(ep, events, EVENTS, 100);
 
 		now = net_now();
-		if (!end && now - begin >= load_duration(l)) {
+		/* Time runs once all buffers on the way are full. */
+		if (!filled && now - begin >= FILL) {
+			filled = now;
+			before = received(streams, l->clients);
+		}
+		if (!end && now - begin >= FILL + load_duration(l)) {
 			end = now;
-			for (int i = 0; i < 2 * l->clients; i++) {
-				measured += streams[i].sends ? 0 : streams[i].bytes;
-				if (!streams[i].sends)
-					continue;
-				epoll_ctl(ep, EPOLL_CTL_DEL, streams[i].fd, NULL);
-				shutdown(streams[i].fd, SHUT_WR);
+			after = received(streams, l->clients);
+			for (int i = 0; i < l->clients; i++) {
+				epoll_ctl(ep, EPOLL_CTL_DEL, streams[2 * i].fd, NULL);
+				shutdown(streams[2 * i].fd, SHUT_WR);
 			}
 		}
 		for (int i = 0; i < ready; i++) {
@@ -257,10 +276,11 @@ load_stream(const struct load *l)
 			}
 		}
 	}
-	for (int i = 0; i < 2 * l->clients; i++)
-		*(streams[i].sends ? &sent : &got) += streams[i].bytes;
+	got = received(streams, l->clients);
+	for (int i = 0; i < l->clients; i++)
+		sent += streams[2 * i].bytes;
 	printf("mbytes=%.1f total=%.1f wrong=%d lost=%llu\n",
-	       (double)measured / (double)(end > begin ? end - begin : 1), (double)got / 1e6, wrong,
+	       (double)(after - before) / (double)(end > filled ? end - filled : 1), (double)got / 1e6, wrong,
 	       (unsigned long long)(sent - got));
 	return 0;
 }

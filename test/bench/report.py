@@ -24,6 +24,7 @@ MAIN = {
     "echo": ("rate", "round trips/s"),
     "redirect": ("mbytes", "MB/s"),
     "udp": ("rate", "datagrams/s"),
+    "idle": ("pss_kb", "kB (PSS)"),
     "memory": ("pss_kb", "kB (PSS)"),
     "start": ("ms", "ms until ready"),
 }
@@ -31,7 +32,7 @@ YARD_OF = {
     "spawn": "clone3", "inflated": None, "crowded": None, "programs": "clone3", "warm": "warm", "echo": "echo",
     "redirect": "splice", "udp": "udp-",
 }
-LESS_IS_BETTER = {"warm", "memory", "start"}
+LESS_IS_BETTER = {"warm", "idle", "memory", "start"}
 
 
 def load(path):
@@ -107,6 +108,7 @@ def table_of(results, section, case):
     if yard == "udp-":
         yard += case.split(",")[0]
     best, _ = results.best_peer(section, case, main, section in LESS_IS_BETTER)
+    best = None if case.endswith("at a rate") else best
     latency = section in ("spawn", "programs", "warm", "inflated", "crowded")
     head = ["server", unit, "from–to"]
     head += [f"/ {yard}"] if yard in servers else []
@@ -190,14 +192,16 @@ def bars(results):
             for name, factor, what in (("socat", 1, "socat"), ("xinetd", 1, "xinetd"), ("splice", 0.8, "bare splice relay")):
                 at_least(f"redirect, {case}, bytes/s", factor, own, r.median("redirect", case, name, "mbytes"), what)
     if "redirect" in r.data:
-        value = r.median("redirect", "10000 idle", "evinetd", "pss_kb")
-        limit("10,000 idle redirects", 40, value and value / 1000, "MB")
+        value, count = (r.median("idle", "redirects", "evinetd", name) for name in ("pss_kb", "relays"))
+        limit("10,000 idle redirects" + (f" (from {count:.0f})" if count and count < 10000 else ""), 40,
+              value and value / 1000 * 10000 / count, "MB")
     for case in ("echo", "daytime"):
         if "udp" in r.data:
             at_least(f"UDP {case}, datagrams/s", 0.8, r.median("udp", case, "evinetd", "rate"),
                      r.median("udp", case, f"udp-{case}", "rate"), "bare loop")
-            lost = r.data["udp"][f"{case}, at a rate"].get("evinetd", {}).get("lost")
-            limit(f"UDP {case}, lost at a rate the bare loop takes", 0, None if not lost else sum(lost), "datagrams")
+            lost = r.median("udp", f"{case}, at a rate", "evinetd", "lost")
+            bare = r.median("udp", f"{case}, at a rate", f"udp-{case}", "lost")
+            limit(f"UDP {case}, lost at 0.8 × the bare loop's rate", bare or 0, lost, "datagrams")
     if "memory" in r.data:
         for case, most in (("1 services", 2.5), ("500 services", 3)):
             value = r.median("memory", case, "evinetd", "pss_kb")
@@ -222,7 +226,7 @@ def markdown(rows):
 
 def bar_chart(folder, name, title, label, series, rows):
     """series: names of the columns; rows: (server, value...)."""
-    if not rows:
+    if not rows or not series:
         return
     with open(os.path.join(folder, name + ".dat"), "w", encoding="utf-8") as dat:
         for row in rows:
@@ -270,9 +274,10 @@ def pictures(folder, r):
                 plain = server[:-len(suffix)]
                 share = ratio(r.median(section, "32 clients", server, "rate"), r.median(section, "32 clients", plain, "rate"))
                 slower.setdefault(plain, {})[section] = share and share * 100
+    columns = {"inflated": "500 MB more memory", "crowded": "1,000 idle services (evinetd: and 5,000 sessions)"}
+    there = [c for c in columns if any(v.get(c) for v in slower.values())]
     bar_chart(folder, "large", "What is left of the rate when the daemon is large", "% of the usual rate",
-              ["500 MB more memory", "1,000 idle services (evinetd: and 5,000 sessions)"],
-              [(s, v.get("inflated"), v.get("crowded")) for s, v in slower.items()])
+              [columns[c] for c in there], [(s, *(v.get(c) for c in there)) for s, v in slower.items()])
 
 
 def main():

@@ -299,26 +299,25 @@ section_redirect() {
 			done
 		done
 	done
-	for name in splice evinetd; do
-		[ -z "${port[$name]-}" ] || idle_relays "$name" "$sink"
-	done
+	[ -z "${port[evinetd]-}" ] || idle_relays evinetd "$sink"
 }
 
-# What 10,000 idle relays take.
+# What 10,000 idle relays take, or as many as may be: each needs two descriptors.
 idle_relays() {
-	local name=$1 before holder
+	local name=$1 before holder most=$((($(ulimit -Hn) - 200) / 2)) count=10000
+	[ "$count" -le "$most" ] || count=$most
 	before=$(pss_of "$name")
 	rm -f "$work/hold"
 	mkfifo "$work/hold"
 	: >"$work/held"
-	"$tools/load" hold clients=10000 sink="$2" port="${port[$name]}" <"$work/hold" >"$work/held" 2>&1 &
+	"$tools/load" hold clients="$count" sink="$2" port="${port[$name]}" <"$work/hold" >"$work/held" 2>&1 &
 	holder=$!
 	exec 7>"$work/hold"
 	while [ ! -s "$work/held" ]; do sleep 0.1; done
-	if grep -q '^held=10000' "$work/held"; then
-		note redirect "$name" '10000 idle' "pss_kb=$(pss_of "$name")" "before_kb=$before"
+	if grep -q "^held=$count" "$work/held"; then
+		note idle "$name" 'redirects' "relays=$count" "pss_kb=$(pss_of "$name")" "before_kb=$before"
 	else
-		note redirect "$name" '10000 idle' failed=1
+		note idle "$name" 'redirects' failed=1
 		echo "redirect: $name: $(cat "$work/held")" >&2
 	fi
 	exec 7>&-
