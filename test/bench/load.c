@@ -17,6 +17,7 @@
  *	gap=0                      connections: milliseconds from an end to the next begin
  *	sink=N                     hold, stream: the port that the server connects to
  *	bytes=64                   size of a message
+ *	sources=200                addresses that clients come from, 127.0.0.1 being the first
  *	rate=0                     udp: datagrams a second to send, whatever comes back
  *
  * Only right answers count. Everything else is told apart and counted as wrong, reset or lost.
@@ -55,6 +56,7 @@ static const struct {
 	{ "sink", WORD_INT, offsetof(struct load, sink) },
 	{ "bytes", WORD_INT, offsetof(struct load, bytes) },
 	{ "rate", WORD_INT, offsetof(struct load, rate) },
+	{ "sources", WORD_INT, offsetof(struct load, sources) },
 };
 
 static const struct {
@@ -143,7 +145,12 @@ measure_ready(char **command)
 int
 main(int argc, char **argv)
 {
-	struct load l = { .host = "127.0.0.1", .answer = "ok", .clients = 1, .seconds = 1, .bytes = 64 };
+	struct load l = { .host = "127.0.0.1",
+			  .answer = "ok",
+			  .clients = 1,
+			  .seconds = 1,
+			  .bytes = 64,
+			  .sources = net_sources };
 	int (*run)(const struct load *) = NULL;
 
 	net_raise_files();
@@ -163,5 +170,6 @@ main(int argc, char **argv)
 			errx(64, "%s: not a word known here", argv[i]);
 	if (l.port < 1 || l.clients < 1 || l.clients > 100000 || l.bytes < 8 || l.bytes > 65507)
 		errx(64, "expected a port, 1 to 100000 clients and 8 to 65507 bytes");
+	net_sources = l.sources > 0 ? l.sources : 1;
 	return run(&l);
 }

@@ -7,7 +7,7 @@
 /* The words NAME=VALUE of the command line; load.c says what they mean. */
 struct load {
 	const char *host, *answer, *ask;
-	int port, clients, sink, bytes, gap, rate;
+	int port, clients, sink, bytes, gap, rate, sources;
 	double seconds;
 };
 

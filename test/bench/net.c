@@ -9,7 +9,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { QUEUE = 4096, SOURCES = 200, FILES_WANTED = 200000 };
+enum { QUEUE = 4096, FILES_WANTED = 200000 };
+
+int net_sources = 200;
 
 void
 net_raise_files(void)
@@ -66,7 +68,7 @@ net_connect(int type, const char *host, int port)
 	struct sockaddr_in from = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
 
-	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + source++ % SOURCES);
+	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + source++ % (unsigned)net_sources);
 	if (inet_pton(AF_INET, host, &to.sin_addr) != 1)
 		errx(64, "%s: expected an IPv4 address", host);
 	if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one)) < 0 ||

@@ -17,8 +17,9 @@ int net_listen(int type, int port);
 /* The port of a bound socket. */
 int net_port(int fd);
 
-/* A non-blocking socket that is connected or about to be. Each comes from the next of many addresses
- * of the loopback, so that ports that linger after a connection do not run out. */
+/* A non-blocking socket that is connected or about to be. Each comes from the next of so many
+ * addresses of the loopback, so that ports that linger after a connection do not run out. */
+extern int net_sources;
 int net_connect(int type, const char *host, int port);
 
 #endif
