@@ -12,6 +12,7 @@
  *	host=127.0.0.1  port=N     the server
  *	clients=1                  connections at once; datagrams on their way
  *	seconds=1                  how long
+ *	patience=5                 seconds without any answer after which those that wait are lost
  *	answer=TEXT                connections: what has to come, with a line end; udp: any answer will do
  *	ask=TEXT                   connections: a line to send first
  *	gap=0                      connections: milliseconds from an end to the next begin
@@ -38,7 +39,7 @@
 
 #include "test/bench/net.h"
 
-enum { READY_FD = 9 };
+enum { READY_FD = 9, READY_MS = 20000 };
 enum word_type { WORD_TEXT, WORD_INT, WORD_SECONDS };
 
 static const struct {
@@ -50,6 +51,7 @@ static const struct {
 	{ "port", WORD_INT, offsetof(struct load, port) },
 	{ "clients", WORD_INT, offsetof(struct load, clients) },
 	{ "seconds", WORD_SECONDS, offsetof(struct load, seconds) },
+	{ "patience", WORD_SECONDS, offsetof(struct load, patience) },
 	{ "answer", WORD_TEXT, offsetof(struct load, answer) },
 	{ "ask", WORD_TEXT, offsetof(struct load, ask) },
 	{ "gap", WORD_INT, offsetof(struct load, gap) },
@@ -71,6 +73,20 @@ int64_t
 load_duration(const struct load *l)
 {
 	return (int64_t)(l->seconds * 1e6);
+}
+
+int64_t
+load_patience(const struct load *l)
+{
+	return (int64_t)(l->patience * 1e6);
+}
+
+bool
+load_wait(const struct load *l, int fd, short events)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+
+	return poll(&pfd, 1, (int)(load_patience(l) / 1000)) == 1;
 }
 
 static bool
@@ -132,7 +148,7 @@ measure_ready(char **command)
 	}
 	close(ends[1]);
 	pfd.fd = ends[0];
-	ready = poll(&pfd, 1, PATIENCE / 1000 * 4) == 1 && read(ends[0], &c, 1) == 1;
+	ready = poll(&pfd, 1, READY_MS) == 1 && read(ends[0], &c, 1) == 1;
 	ms = net_now() - begin;
 	kill(pid, SIGTERM);
 	waitpid(pid, NULL, 0);
@@ -149,6 +165,7 @@ main(int argc, char **argv)
 			  .answer = "ok",
 			  .clients = 1,
 			  .seconds = 1,
+			  .patience = 5,
 			  .bytes = 64,
 			  .sources = net_sources };
 	int (*run)(const struct load *) = NULL;

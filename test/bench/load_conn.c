@@ -136,7 +136,7 @@ load_connections(const struct load *l)
 	while (open > 0) {
 		int ready = epoll_wait(r.ep, events, EVENTS, 100);
 
-		if (ready <= 0 && net_now() - heard > PATIENCE)
+		if (ready <= 0 && net_now() - heard > load_patience(l))
 			break;
 		if (ready > 0)
 			heard = net_now();
@@ -196,12 +196,11 @@ sink_start(int port)
 
 /* Waits until the server has begun to serve: it greets, or it has connected to the sink. */
 static bool
-held(int fd)
+held(const struct load *l, int fd)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	char c;
 
-	return poll(&pfd, 1, PATIENCE / 1000) == 1 && read(fd, &c, 1) == 1;
+	return load_wait(l, fd, POLLIN) && read(fd, &c, 1) == 1;
 }
 
 /* A few at a time, so that no queue overflows. */
@@ -217,7 +216,7 @@ load_hold(const struct load *l)
 		for (int i = 0; i < batch; i++)
 			fds[i] = net_connect(SOCK_STREAM, l->host, l->port);
 		for (int i = 0; i < batch; i++, n++)
-			if (!held(sink >= 0 ? sink : fds[i]))
+			if (!held(l, sink >= 0 ? sink : fds[i]))
 				errx(1, "only %d of %d connections are served", n, l->clients);
 	}
 	printf("held=%d\n", n);

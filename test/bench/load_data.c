@@ -51,20 +51,12 @@ message_is(const char *buf, size_t from, size_t len, uint64_t number)
 	return true;
 }
 
-static bool
-wait_for(int fd, short events)
-{
-	struct pollfd pfd = { .fd = fd, .events = events };
-
-	return poll(&pfd, 1, PATIENCE / 1000) == 1;
-}
-
 static int
 connected(const struct load *l)
 {
 	int fd = net_connect(SOCK_STREAM, l->host, l->port);
 
-	if (!wait_for(fd, POLLOUT))
+	if (!load_wait(l, fd, POLLOUT))
 		errx(1, "cannot connect to port %d", l->port);
 	return fd;
 }
@@ -125,7 +117,7 @@ load_echo(const struct load *l)
 
 		s->fd = connected(l);
 		if (echo_send(s, len))
-			while (came == 0 && wait_for(s->fd, POLLIN))
+			while (came == 0 && load_wait(l, s->fd, POLLIN))
 				came = echo_take(s, len);
 		if (came != 1)
 			errx(1, "connection %d gets no echo", i + 1);
@@ -134,7 +126,7 @@ load_echo(const struct load *l)
 	begin = heard = now = net_now();
 	for (int i = 0; i < l->clients; i++)
 		wrong += !echo_send(&streams[i], len);
-	while (now - begin < load_duration(l) && now - heard < PATIENCE) {
+	while (now - begin < load_duration(l) && now - heard < load_patience(l)) {
 		int ready = epoll_wait(ep, events, EVENTS, 100);
 
 		now = net_now();
@@ -157,7 +149,7 @@ load_echo(const struct load *l)
 		struct stream *s = &streams[i];
 		int came = 0;
 
-		while (s->fd >= 0 && came == 0 && wait_for(s->fd, POLLIN))
+		while (s->fd >= 0 && came == 0 && load_wait(l, s->fd, POLLIN))
 			came = echo_take(s, len);
 		lost += s->fd >= 0 && came != 1;
 	}
@@ -236,7 +228,7 @@ load_stream(const struct load *l)
 		struct stream *from = &streams[2 * i], *to = from + 1;
 
 		*from = (struct stream){ .fd = connected(l), .sends = true };
-		if (!wait_for(sink, POLLIN) ||
+		if (!load_wait(l, sink, POLLIN) ||
 		    (to->fd = accept4(sink, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) < 0)
 			errx(1, "connection %d is not relayed", i + 1);
 		setsockopt(from->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
@@ -244,7 +236,7 @@ load_stream(const struct load *l)
 		watch(ep, to, EPOLLIN);
 	}
 	begin = heard = now = net_now();
-	while (open > 0 && now - heard < PATIENCE) {
+	while (open > 0 && now - heard < load_patience(l)) {
 		int ready = epoll_wait(ep, events, EVENTS, 100);
 
 		now = net_now();
