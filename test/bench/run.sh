@@ -172,7 +172,7 @@ section_inflated() {
 
 # The idle sessions exist for everybody who is measured; only one daemon has them.
 section_crowded() {
-	local name names=(evinetd evinetd+crowd xinetd xinetd+crowd openbsd-inetd openbsd-inetd+crowd) holder idle
+	local names=(evinetd evinetd+crowd xinetd xinetd+crowd openbsd-inetd openbsd-inetd+crowd) name holder idle
 	for name in evinetd xinetd openbsd-inetd; do serve "$name" "$tools/tiny"; done
 	files=65536 services=1000
 	run_evinetd evinetd+crowd <<-END
@@ -192,6 +192,7 @@ section_crowded() {
 	exec 7>"$work/hold"
 	while [ ! -s "$work/held" ]; do sleep 0.1; done
 	grep -q '^held=5000' "$work/held" || skipped[evinetd+crowd]="without all idle sessions: $(cat "$work/held")"
+	say "$(cat "$work/held")"
 	connections_in_turn crowded 32 "${names[@]}"
 	note crowded evinetd+crowd '' "pss_kb=$(pss_of evinetd+crowd)"
 	exec 7>&-

@@ -18,9 +18,9 @@ first_port=20000
 
 # A server that has ended never will serve.
 wait_until_served() {
-	local name=$1 i
-	for ((i = 0; i < 200; i++)); do
-		if "$tools/load" "${probe[@]}" port="${port[$name]}" seconds=0 2>/dev/null |
+	local name=$1 deadline=$((SECONDS + 15))
+	while [ "$SECONDS" -lt "$deadline" ]; do
+		if "$tools/load" "${probe[@]}" port="${port[$name]}" seconds=0 patience=3 2>/dev/null |
 			grep -qE '^good=[1-9]|^(rate|mbytes)=.* wrong=0 lost=0'; then
 			return 0
 		fi
