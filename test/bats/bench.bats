@@ -122,7 +122,7 @@ shell_server() {
 	END
 	start_evinetd
 	mkfifo hold
-	background bash -c "exec '$LOAD' hold port=$(port_of held) clients=30 <hold >held"
+	background bash -c "exec '$LOAD' hold port=$(port_of held) clients=30 seconds=20 <hold >held"
 	exec 7>hold
 	wait_for_file held
 	[ "$(cat held)" = held=30 ]

@@ -2,7 +2,8 @@
  * A load, bounded in number and time, and what came of it.
  *
  *	load connections WORDS  clients at once, each read to its end and followed by the next
- *	load hold WORDS         idle connections; prints "held=N" and keeps them until its input ends
+ *	load hold WORDS         idle connections, as many as there can be in time; prints "held=N" and
+ *	                        keeps them until its input ends
  *	load echo WORDS         round trips on connections that stay
  *	load stream WORDS       bytes through a relay that leads to the sink port
  *	load udp WORDS          datagrams and their answers

@@ -208,9 +208,10 @@ int
 load_hold(const struct load *l)
 {
 	int sink = l->sink ? sink_start(l->sink) : -1, n = 0;
+	int64_t begin = net_now();
 	char c;
 
-	while (n < l->clients) {
+	while (n < l->clients && net_now() - begin < load_duration(l)) {
 		int fds[HELD_AT_ONCE], batch = l->clients - n < HELD_AT_ONCE ? l->clients - n : HELD_AT_ONCE;
 
 		for (int i = 0; i < batch; i++)

@@ -167,6 +167,9 @@ def bars(results):
                 r.cpu_us("spawn", case, "clone3"), "bare clone3")
     for section, more, work in (("inflated", "evinetd+500MB", "daemon inflated by 500 MB, connections/s"),
                                 ("crowded", "evinetd+crowd", "1,000 services and 5,000 sessions, connections/s")):
+        held = r.median(section, "", more, "held")
+        if held is not None and held < 5000:
+            work = work.replace("5,000", f"{held:.0f}")
         if section in r.data:
             at_least(work, 0.95, r.median(section, "32 clients", more, "rate"),
                      r.median(section, "32 clients", "evinetd", "rate"), "the daemon without")

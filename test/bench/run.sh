@@ -187,14 +187,14 @@ section_crowded() {
 	files=1024
 	idle=$(awk -F : '/^held\t/ { print $NF; exit }' "$work/evinetd+crowd.addrs")
 	mkfifo "$work/hold"
-	"$tools/load" hold clients=5000 port="$idle" <"$work/hold" >"$work/held" 2>&1 &
+	"$tools/load" hold clients=5000 seconds=60 port="$idle" <"$work/hold" >"$work/held" 2>&1 &
 	holder=$!
 	exec 7>"$work/hold"
 	while [ ! -s "$work/held" ]; do sleep 0.1; done
 	grep -q '^held=5000' "$work/held" || skipped[evinetd+crowd]="without all idle sessions: $(cat "$work/held")"
 	say "$(cat "$work/held")"
 	connections_in_turn crowded 32 "${names[@]}"
-	note crowded evinetd+crowd '' "pss_kb=$(pss_of evinetd+crowd)"
+	note crowded evinetd+crowd '' "$(grep '^held=' "$work/held")" "pss_kb=$(pss_of evinetd+crowd)"
 	exec 7>&-
 	wait "$holder"
 }
@@ -312,7 +312,7 @@ idle_relays() {
 	rm -f "$work/hold"
 	mkfifo "$work/hold"
 	: >"$work/held"
-	"$tools/load" hold clients="$count" sink="$2" port="${port[$name]}" <"$work/hold" >"$work/held" 2>&1 &
+	"$tools/load" hold clients="$count" seconds=60 sink="$2" port="${port[$name]}" <"$work/hold" >"$work/held" 2>&1 &
 	holder=$!
 	exec 7>"$work/hold"
 	while [ ! -s "$work/held" ]; do sleep 0.1; done

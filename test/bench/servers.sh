@@ -10,6 +10,7 @@
 #   files=N         descriptors of the next one  probe=(...)   words of `load` that show that it serves
 
 declare -A port pids skipped
+me=$(id -un)
 ballast=0
 services=0
 files=1024
@@ -187,7 +188,7 @@ serve_systemd() {
 # Its access files would make it look up the name of every client.
 xinetd_service() {
 	printf 'service %s\n{\n' "$1"
-	printf '\t%s\n' "bind = $2" "port = $3" "${@:4}" 'flags = NOLIBWRAP' "user = $(id -un)"
+	printf '\t%s\n' "bind = $2" "port = $3" "${@:4}" 'flags = NOLIBWRAP' "user = $me"
 	echo "}"
 }
 
@@ -217,9 +218,9 @@ serve_xinetd() {
 # What the inetds have in common; idle services have another port each.
 inetd_conf() {
 	local name=$1 program=$2 i
-	echo "127.0.0.1:${port[$name]} stream tcp nowait $(id -un) $program ${program##*/}"
+	echo "127.0.0.1:${port[$name]} stream tcp nowait $me $program ${program##*/}"
 	for ((i = 0; i < services; i++)); do
-		echo "127.0.0.3:$((first_port + 2000 + i)) stream tcp nowait $(id -un) $tools/tiny tiny"
+		echo "127.0.0.3:$((first_port + 2000 + i)) stream tcp nowait $me $tools/tiny tiny"
 	done
 }
 
@@ -231,13 +232,12 @@ serve_openbsd-inetd() {
 
 # It goes into the background whatever is asked of it, except for debugging.
 serve_inetutils-inetd() {
-	local name=$1 i
+	local name=$1 deadline=$((SECONDS + 15))
 	inetd_conf "$@" >"$work/$name.conf"
 	peer inetutils-inetd
 	"${command[@]}" -p "$work/$name.pid" -R 10000000 "$work/$name.conf" </dev/null >>"$work/$name.out" 2>&1
-	for ((i = 0; i < 100; i++)); do
-		[ ! -s "$work/$name.pid" ] || break
-		sleep 0.02
+	while [ ! -s "$work/$name.pid" ] && [ "$SECONDS" -lt "$deadline" ]; do
+		sleep 0.05
 	done
 	pids[$name]=$(cat "$work/$name.pid")
 	if ! wait_until_served "$name"; then
@@ -253,7 +253,7 @@ serve_rlinetd() {
 			port ${port[$1]};
 			interface 127.0.0.1;
 			exec "$2";
-			user "$(id -un)";
+			user "$me";
 			backlog 1024;
 			instances 100000;
 		}
