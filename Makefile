@@ -49,7 +49,7 @@ UNITS      := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 PROBES     := $(patsubst %.c,$(BUILD)/tool/%,$(notdir $(PROBE_SRC)))
 PAGES      := $(patsubst packaging/man/%.in,$(BUILD)/man/%,$(wildcard packaging/man/*.in))
 
-.PHONY: all demo check lint san tsan bench fuzz man install uninstall dist clean setup tests FORCE
+.PHONY: all demo check lint san tsan bench bench-quick bench-pictures bench-tools fuzz man install uninstall dist clean setup tests FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/evinetd $(BUILD)/evinet man
@@ -102,7 +102,26 @@ $(BUILD)/man/%: packaging/man/%.in packaging/man/generate.sh $(BUILD)/mankeys
 	$(if $(V),,@echo '  MAN   $@')
 	$(Q)sh packaging/man/generate.sh $(BUILD)/mankeys $(VERSION) $< > $@
 
-tests: all $(UNITS) $(PROBES)
+# What measures is never slowed down by sanitizers or hardening, and its programs stand alone.
+BENCH_CC    = $(CC) -std=c11 -D_GNU_SOURCE -I. -O2 $(WARNINGS)
+BENCH_TOOLS:= $(addprefix $(BUILD)/bench/,load yard ballast.so idle tiny)
+
+bench_load    = $(BENCH_CC) -o $@ $(filter test/bench/load%.c test/bench/net.c,$^)
+bench_yard    = $(BENCH_CC) -o $@ $(filter test/bench/yard%.c test/bench/net.c,$^)
+bench_ballast = $(BENCH_CC) -shared -fPIC -o $@ test/bench/ballast.c
+bench_idle    = $(BENCH_CC) -static -o $@ test/bench/idle.c 2>/dev/null || $(BENCH_CC) -o $@ test/bench/idle.c
+# Without a C library where we know how; with one it is slower for everybody.
+bench_tiny    = $(CC) -O2 -DBARE -static -nostdlib -ffreestanding -fno-stack-protector -o $@ \
+		test/bench/tiny.c 2>/dev/null || $(BENCH_CC) -o $@ test/bench/tiny.c
+
+bench-tools: $(BENCH_TOOLS)
+
+$(BENCH_TOOLS): $(wildcard test/bench/*.[ch]) Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  BENCH $@')
+	$(Q)$(bench_$(basename $(@F)))
+
+tests: all $(UNITS) $(PROBES) bench-tools
 
 setup:
 	@sh packaging/setup.sh build
@@ -134,10 +153,15 @@ lint:
 	@$(MAKE) --no-print-directory man
 	@BUILD=$(abspath $(BUILD)) bash test/lint.sh
 
-bench:
-	@sh packaging/setup.sh check
-	@$(MAKE) --no-print-directory tests
-	@BUILD=$(abspath $(BUILD)) bash test/bench/run.sh
+# SECTIONS="spawn echo" runs only these; the head of test/bench/run.sh has their names.
+bench bench-quick:
+	@sh packaging/setup.sh bench
+	@$(MAKE) --no-print-directory all bench-tools
+	@BUILD=$(abspath $(BUILD)) bash test/bench/run.sh $(if $(filter bench-quick,$@),--quick) $(SECTIONS)
+
+# Into the tree, for BENCHMARKS.md and README.md.
+bench-pictures:
+	@BUILD=$(abspath $(BUILD)) bash test/bench/run.sh --pictures
 
 fuzz:
 	@sh packaging/setup.sh build
@@ -171,4 +195,4 @@ dist:
 clean:
 	rm -rf build build-san build-tsan build-fuzz evinetd-$(VERSION).tar.gz
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/bench -prune -o -type f -name '*.d' -print 2>/dev/null)

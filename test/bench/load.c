@@ -1,153 +1,193 @@
 /*
- * A load of connections, as many at once as asked for, each read to its end.
+ * A load, bounded in number and time, and what came of it.
  *
- *	load ADDRESS PORT CLIENTS SECONDS ANSWER    prints: connections, seconds, failures
- *	load                                        prints a port that is free just now
+ *	load connections WORDS  clients at once, each read to its end and followed by the next
+ *	load hold WORDS         idle connections, as many as there can be in time; prints "held=N" and
+ *	                        keeps them until its input ends
+ *	load echo WORDS         round trips on connections that stay
+ *	load stream WORDS       bytes through a relay that leads to the sink port
+ *	load udp WORDS          datagrams and their answers
+ *	load ready COMMAND...   milliseconds until the command writes to descriptor 9; ends it then
+ *	load port               a port that is free just now
  *
- * A connection counts if it brought ANSWER and a line end, and ended cleanly; anything else is a
- * failure. Clients come from many addresses of the loopback, so that ports that linger after a
- * connection do not run out.
+ *	host=127.0.0.1  port=N     the server
+ *	clients=1                  connections at once; datagrams on their way
+ *	seconds=1                  how long
+ *	patience=5                 seconds without any answer after which those that wait are lost
+ *	answer=TEXT                connections: what has to come, with a line end; udp: any answer will do
+ *	ask=TEXT                   connections: a line to send first
+ *	gap=0                      connections: milliseconds from an end to the next begin
+ *	sink=N                     hold, stream: the port that the server connects to
+ *	bytes=64                   size of a message
+ *	sources=200                addresses that clients come from, 127.0.0.1 being the first
+ *	rate=0                     udp: datagrams a second to send, whatever comes back
+ *
+ * Only right answers count. Everything else is told apart and counted as wrong, reset or lost.
  */
-#include <arpa/inet.h>
+#include "test/bench/load.h"
+
 #include <err.h>
-#include <errno.h>
-#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { CLIENTS_MAX = 1024, SOURCES = 200 };
+#include "test/bench/net.h"
 
-struct client {
-	int fd;
-	size_t got;
-	bool wrong;
+enum { READY_FD = 9, READY_MS = 20000 };
+enum word_type { WORD_TEXT, WORD_INT, WORD_SECONDS };
+
+static const struct {
+	const char *name;
+	enum word_type type;
+	size_t offset;
+} words[] = {
+	{ "host", WORD_TEXT, offsetof(struct load, host) },
+	{ "port", WORD_INT, offsetof(struct load, port) },
+	{ "clients", WORD_INT, offsetof(struct load, clients) },
+	{ "seconds", WORD_SECONDS, offsetof(struct load, seconds) },
+	{ "patience", WORD_SECONDS, offsetof(struct load, patience) },
+	{ "answer", WORD_TEXT, offsetof(struct load, answer) },
+	{ "ask", WORD_TEXT, offsetof(struct load, ask) },
+	{ "gap", WORD_INT, offsetof(struct load, gap) },
+	{ "sink", WORD_INT, offsetof(struct load, sink) },
+	{ "bytes", WORD_INT, offsetof(struct load, bytes) },
+	{ "rate", WORD_INT, offsetof(struct load, rate) },
+	{ "sources", WORD_INT, offsetof(struct load, sources) },
 };
 
-static struct sockaddr_in server = { .sin_family = AF_INET };
-static struct client clients[CLIENTS_MAX];
-static const char *answer;
-static long done, failed;
-static int ep;
+static const struct {
+	const char *name;
+	int (*run)(const struct load *);
+} loads[] = {
+	{ "connections", load_connections }, { "hold", load_hold }, { "echo", load_echo },
+	{ "stream", load_stream },           { "udp", load_udp },
+};
 
-static double
-now(void)
+int64_t
+load_duration(const struct load *l)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	return (int64_t)(l->seconds * 1e6);
 }
 
-static void
-start(struct client *c)
+int64_t
+load_patience(const struct load *l)
 {
-	static unsigned source;
-	struct sockaddr_in from = { .sin_family = AF_INET };
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = c };
-	int one = 1;
-
-	*c = (struct client){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) };
-	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + source++ % SOURCES);
-	if (c->fd < 0 || setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one)) < 0 ||
-	    bind(c->fd, (struct sockaddr *)&from, sizeof(from)) < 0)
-		err(1, "socket");
-	if (connect(c->fd, (struct sockaddr *)&server, sizeof(server)) < 0 && errno != EINPROGRESS)
-		err(1, "connect");
-	if (epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &ev) < 0)
-		err(1, "epoll_ctl");
+	return (int64_t)(l->patience * 1e6);
 }
 
-/* True when the connection has ended. */
+bool
+load_wait(const struct load *l, int fd, short events)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+
+	return poll(&pfd, 1, (int)(load_patience(l) / 1000)) == 1;
+}
+
 static bool
-take(struct client *c)
+take_word(struct load *l, const char *word)
 {
-	char buf[256];
-	size_t len = strlen(answer);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		size_t len = strlen(words[i].name);
+		const char *value = word + len + 1;
+		char *at = (char *)l + words[i].offset;
 
-	for (;;) {
-		ssize_t n = read(c->fd, buf, sizeof(buf));
-
-		if (n < 0 && errno == EAGAIN)
-			return false;
-		if (n <= 0) {
-			bool good = n == 0 && !c->wrong && c->got == len + 1;
-
-			done += good;
-			failed += !good;
-			close(c->fd);
-			c->fd = -1;
-			return true;
+		if (strncmp(word, words[i].name, len) != 0 || word[len] != '=')
+			continue;
+		switch (words[i].type) {
+		case WORD_TEXT:
+			memcpy(at, &value, sizeof(value));
+			break;
+		case WORD_INT:
+			*(int *)(void *)at = atoi(value);
+			break;
+		case WORD_SECONDS:
+			*(double *)(void *)at = atof(value);
+			break;
 		}
-		for (ssize_t i = 0; i < n; i++, c->got++)
-			c->wrong |= c->got > len || buf[i] != (c->got < len ? answer[c->got] : '\n');
+		return true;
 	}
+	return false;
 }
 
-static void
+static int
 print_free_port(void)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = net_listen(SOCK_STREAM, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&in, len) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&in, &len) < 0)
-		err(1, "bind");
-	printf("%d\n", ntohs(in.sin_port));
+	printf("%d\n", net_port(fd));
 	close(fd);
+	return 0;
+}
+
+static int
+measure_ready(char **command)
+{
+	int64_t begin = net_now(), ms;
+	struct pollfd pfd = { .events = POLLIN };
+	int ends[2];
+	bool ready;
+	char c;
+	pid_t pid;
+
+	if (pipe(ends) < 0 || (pid = fork()) < 0)
+		err(1, "fork");
+	if (pid == 0) {
+		if (ends[1] != READY_FD) {
+			dup2(ends[1], READY_FD);
+			close(ends[1]);
+		}
+		close(ends[0]);
+		execvp(command[0], command);
+		err(127, "%s", command[0]);
+	}
+	close(ends[1]);
+	pfd.fd = ends[0];
+	ready = poll(&pfd, 1, READY_MS) == 1 && read(ends[0], &c, 1) == 1;
+	ms = net_now() - begin;
+	kill(pid, SIGTERM);
+	waitpid(pid, NULL, 0);
+	if (!ready)
+		errx(1, "%s does not get ready", command[0]);
+	printf("ms=%.2f\n", (double)ms / 1000);
+	return 0;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct epoll_event events[64];
-	double begin, seconds, end = 0;
-	int n, open;
+	struct load l = { .host = "127.0.0.1",
+			  .answer = "ok",
+			  .clients = 1,
+			  .seconds = 1,
+			  .patience = 5,
+			  .bytes = 64,
+			  .sources = net_sources };
+	int (*run)(const struct load *) = NULL;
 
-	if (argc == 1) {
-		print_free_port();
-		return 0;
-	}
-	if (argc != 6 || inet_pton(AF_INET, argv[1], &server.sin_addr) != 1)
-		errx(64, "usage: load ADDRESS PORT CLIENTS SECONDS ANSWER");
-	server.sin_port = htons((uint16_t)atoi(argv[2]));
-	n = atoi(argv[3]);
-	seconds = atof(argv[4]);
-	answer = argv[5];
-	if (n < 1 || n > CLIENTS_MAX)
-		errx(64, "1 to %d clients", CLIENTS_MAX);
-	ep = epoll_create1(EPOLL_CLOEXEC);
-	begin = now();
-	for (open = 0; open < n; open++)
-		start(&clients[open]);
-	while (open > 0) {
-		int ready = epoll_wait(ep, events, 64, 1000);
-
-		/* Whoever gets no answer at all after the time was up has failed. */
-		if (ready <= 0 && end > 0)
-			break;
-		for (int i = 0; i < ready; i++) {
-			struct client *c = events[i].data.ptr;
-
-			if (!take(c))
-				continue;
-			if (now() - begin < seconds) {
-				start(c);
-				continue;
-			}
-			/* The last ones are read to their end, and the time runs until then. */
-			end = now();
-			open--;
-		}
-		if (ready <= 0 && now() - begin > seconds + 5)
-			break;
-	}
-	printf("%ld %.3f %ld\n", done, (end > 0 ? end : now()) - begin, failed + open);
-	return 0;
+	net_raise_files();
+	signal(SIGPIPE, SIG_IGN);
+	if (argc == 2 && strcmp(argv[1], "port") == 0)
+		return print_free_port();
+	if (argc > 2 && strcmp(argv[1], "ready") == 0)
+		return measure_ready(argv + 2);
+	for (size_t i = 0; argc > 2 && i < sizeof(loads) / sizeof(loads[0]); i++)
+		if (strcmp(argv[1], loads[i].name) == 0)
+			run = loads[i].run;
+	if (!run)
+		errx(64,
+		     "usage: load connections|hold|echo|stream|udp NAME=VALUE..., load ready COMMAND..., load port");
+	for (int i = 2; i < argc; i++)
+		if (!take_word(&l, argv[i]))
+			errx(64, "%s: not a word known here", argv[i]);
+	if (l.port < 1 || l.clients < 1 || l.clients > 100000 || l.bytes < 8 || l.bytes > 65507)
+		errx(64, "expected a port, 1 to 100000 clients and 8 to 65507 bytes");
+	net_sources = l.sources > 0 ? l.sources : 1;
+	return run(&l);
 }
