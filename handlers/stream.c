@@ -38,7 +38,7 @@ static int
 watch(struct conn *c)
 {
 	struct stream *st = c->stream;
-	short what = st->kept ? EV_WRITE : st->on->on_room ? EV_READ | EV_WRITE : EV_READ;
+	int what = st->kept ? EV_WRITE : st->on->on_room ? EV_READ | EV_WRITE : EV_READ;
 
 	if (what == st->watched)
 		return 0;

@@ -21,7 +21,7 @@ struct stream_callbacks {
 
 struct stream {
 	struct event event;
-	short watched; /* EV_READ, EV_WRITE or both */
+	int watched; /* EV_READ, EV_WRITE or both */
 	const struct stream_callbacks *on;
 	char *kept; /* what the client has not taken yet, from `sent` on; NULL: nothing */
 	size_t len, sent;

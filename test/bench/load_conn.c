@@ -185,7 +185,7 @@ sink_start(int port)
 		err(1, "fork");
 	case 0:
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		while (accept4(sink, NULL, NULL, SOCK_CLOEXEC) >= 0 && write(ends[1], "", 1) == 1)
+		while (net_accept(sink, 0) >= 0 && write(ends[1], "", 1) == 1)
 			;
 		_exit(1);
 	}

@@ -17,6 +17,7 @@ enum {
 	EVENTS = 256,
 	MESSAGE = 65536,
 	BLOCK = 65536,
+	DISCARD = 8 * BLOCK,
 	BATCH = 32,
 	/* One read of so many is looked at; the others are only counted, so that we cost little. */
 	LOOK_AT = 16,
@@ -186,9 +187,10 @@ static bool
 stream_take(struct stream *s, bool *wrong)
 {
 	static unsigned reads;
-	static char buf[BLOCK];
+	static char buf[DISCARD];
 	bool look = reads++ % LOOK_AT == 0;
-	ssize_t n = look ? recv(s->fd, buf, sizeof(buf), 0) : recv(s->fd, NULL, 8 * BLOCK, MSG_TRUNC);
+	/* What is truncated is counted and not copied. */
+	ssize_t n = look ? recv(s->fd, buf, BLOCK, 0) : recv(s->fd, buf, DISCARD, MSG_TRUNC);
 
 	if (n < 0 && errno == EAGAIN)
 		return true;
@@ -228,8 +230,7 @@ load_stream(const struct load *l)
 		struct stream *from = &streams[2 * i], *to = from + 1;
 
 		*from = (struct stream){ .fd = connected(l), .sends = true };
-		if (!load_wait(l, sink, POLLIN) ||
-		    (to->fd = accept4(sink, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) < 0)
+		if (!load_wait(l, sink, POLLIN) || (to->fd = net_accept(sink, SOCK_NONBLOCK)) < 0)
 			errx(1, "connection %d is not relayed", i + 1);
 		setsockopt(from->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 		watch(ep, from, EPOLLOUT);

@@ -61,6 +61,15 @@ net_port(int fd)
 }
 
 int
+net_accept(int fd, int flags)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return accept4(fd, (struct sockaddr *)&peer, &len, flags | SOCK_CLOEXEC);
+}
+
+int
 net_connect(int type, const char *host, int port)
 {
 	static unsigned source;

@@ -17,6 +17,9 @@ int net_listen(int type, int port);
 /* The port of a bound socket. */
 int net_port(int fd);
 
+/* The next connection; -1 if there is none. `flags` are those of accept4(), beside SOCK_CLOEXEC. */
+int net_accept(int fd, int flags);
+
 /* A non-blocking socket that is connected or about to be. Each comes from the next of so many
  * addresses of the loopback, so that ports that linger after a connection do not run out. */
 extern int net_sources;

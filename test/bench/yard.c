@@ -41,15 +41,6 @@ struct child {
 
 static char *environment[] = { (char[]){ "PATH=/usr/bin:/bin" }, NULL };
 
-static int
-take(int l)
-{
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
-
-	return accept4(l, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC);
-}
-
 /* Only system calls: with shared memory the parent's data are ours too. */
 static int
 child_main(void *arg)
@@ -67,7 +58,7 @@ static void
 yard_fork(int l, char **argv)
 {
 	for (;;) {
-		struct child c = { .fd = take(l), .argv = argv };
+		struct child c = { .fd = net_accept(l, 0), .argv = argv };
 
 		if (c.fd >= 0 && fork() == 0)
 			_exit(child_main(&c));
@@ -79,7 +70,7 @@ static void
 yard_vfork(int l, char **argv)
 {
 	for (;;) {
-		struct child c = { .fd = take(l), .argv = argv };
+		struct child c = { .fd = net_accept(l, 0), .argv = argv };
 
 		if (c.fd >= 0 && vfork() == 0) /* NOLINT: it is vfork that is measured */
 			_exit(child_main(&c));
@@ -141,7 +132,7 @@ yard_clone3(int l, char **argv)
 	};
 
 	for (;;) {
-		struct child c = { .fd = take(l), .argv = argv };
+		struct child c = { .fd = net_accept(l, 0), .argv = argv };
 
 		if (c.fd >= 0 && clone3_call(&args, &c) < 0)
 			warn("clone3");
@@ -171,7 +162,7 @@ yard_async(int l, char **argv)
 	for (size_t i = 0; i < CHILDREN; i++)
 		children[i] = (struct child){ .argv = argv, .stack = stack_new() };
 	for (;;) {
-		int fd = take(l);
+		int fd = net_accept(l, 0);
 		struct child *c;
 
 		if (fd < 0)

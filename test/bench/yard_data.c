@@ -55,7 +55,7 @@ yard_echo(int l, char **argv)
 			ssize_t n;
 
 			if (fd == l) {
-				ev.data.fd = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+				ev.data.fd = net_accept(l, 0);
 				if (ev.data.fd >= 0)
 					epoll_ctl(ep, EPOLL_CTL_ADD, ev.data.fd, &ev);
 				continue;
@@ -140,7 +140,7 @@ yard_splice(int l, char **argv)
 			struct relay *r = events[i].data.ptr;
 
 			if (!r) {
-				int client = accept4(l, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+				int client = net_accept(l, SOCK_NONBLOCK);
 
 				if (client >= 0)
 					relay_new(ep, client, net_connect(SOCK_STREAM, "127.0.0.1", port));
@@ -199,10 +199,12 @@ yard_warm(int l, char **argv)
 	for (int i = 0; i < POOL; i++)
 		pool[i] = warm_start(argv);
 	for (unsigned next = 0;; next = (next + 1) % POOL) {
-		int client = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+		int client = net_accept(l, 0);
 		struct pollfd ends[2] = { { client, POLLIN, 0 }, { pool[next], POLLIN, 0 } };
 
-		while (client >= 0 && ends[1].fd >= 0 && poll(ends, 2, -1) > 0) {
+		if (client < 0)
+			err(1, "accept");
+		while (ends[1].fd >= 0 && poll(ends, 2, -1) > 0) {
 			if (ends[1].revents && !warm_move(pool[next], client))
 				ends[1].fd = -1;
 			if (ends[0].revents && !warm_move(client, pool[next]))
