@@ -798,10 +798,22 @@ exec_kill(struct conn *c, bool force)
 		signal_group(c->pid, SIGCONT);
 }
 
+/* The default: what else a service asks for without naming it. */
+static const struct handler *
+exec_choose(const struct service_conf *conf)
+{
+	bool redirect = conf->redirect || service_conf_wrong(conf, "redirect");
+
+	if (redirect && !service_conf_says(conf, NULL, "handler"))
+		return &handler_redirect;
+	return &handler_exec;
+}
+
 const struct handler handler_exec = {
 	.name = "exec",
 	.doc = "starts a program with the connection as its standard input and output",
 	.sockets = HANDLER_STREAM | HANDLER_WAIT,
+	.choose = exec_choose,
 	.prepare = exec_prepare,
 	.release = exec_release,
 	.start = exec_start,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -12,6 +13,7 @@
 #include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/sys/fd.h"
+#include "core/sys/spawn.h"
 
 enum {
 	SMALL = 16 * 1024,        /* up to here two copies cost less than the calls for a pipe */
@@ -57,6 +59,8 @@ take_pipe(struct relay_way *w)
 		w->pipe[0] = w->pipe[1] = -1;
 		return false;
 	}
+	for (int i = 0; i < 2; i++)
+		w->pipe[i] = fd_move_up(w->pipe[i], spawn_shared_below());
 	/* Refused beyond a user's share of memory for pipes; a smaller one will do. */
 	fcntl(w->pipe[1], F_SETPIPE_SZ, PIPE_BYTES);
 	pipes.open++;
@@ -301,11 +305,26 @@ wanted(const struct relay *r, int side)
 	const struct relay_way *out = &r->way[side], *in = &r->way[!side];
 	short what = 0;
 
+	if (!r->running)
+		return 0;
+
 	if ((out->state == WAY_OPEN && out->held == 0) || out->state == WAY_DROPS)
 		what |= EV_READ;
 	if (in->held > 0)
 		what |= EV_WRITE;
+	/* One that has ended can still break: the kernel tells that of any socket that is watched, and
+	 * edge-triggered the end itself is not told again and again. */
+	if (!what && out->state == WAY_DONE && in->state == WAY_OPEN)
+		what = EV_READ | EV_ET;
 	return what;
+}
+
+static bool
+is_broken(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) == 1 && p.revents & (POLLERR | POLLHUP);
 }
 
 static void side_cb(evutil_socket_t, short, void *);
@@ -314,7 +333,7 @@ static int
 watch(struct relay *r, int side)
 {
 	struct relay_side *s = &r->side[side];
-	short what = r->running ? wanted(r, side) : 0;
+	short what = wanted(r, side);
 
 	if (what == s->watched)
 		return 0;
@@ -360,9 +379,13 @@ side_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if (what & EV_WRITE)
 		pump(r, !side);
-	/* A broken side may just have ended both ways. */
-	if (what & EV_READ && wanted(r, side) & EV_READ)
-		pump(r, side);
+	if (r->way[side].state != WAY_DONE) {
+		if (what & EV_READ)
+			pump(r, side);
+	} else if (r->way[!side].state == WAY_OPEN && is_broken(s->fd)) {
+		failed(r, ECONNRESET);
+		r->way[!side].state = WAY_DONE;
+	}
 	settle(r);
 }
 

@@ -300,6 +300,17 @@ breaks(int family, const char *name)
 }
 
 static void
+breaks_after_its_end(int family, const char *name)
+{
+	begin(family, SOCK_STREAM);
+	shutdown(client, SHUT_WR);
+	ok(is_at_end(server) && !done_calls, "%s: one side has ended", name);
+	reset(&client);
+	ok(is_done() && done_errnum == ECONNRESET, "%s: if it breaks then, that is noticed", name);
+	end();
+}
+
+static void
 takes_no_more(void)
 {
 	begin(AF_UNIX, SOCK_STREAM);
@@ -468,6 +479,8 @@ main(void)
 	waits_for_slow_ones(AF_UNIX, "unix");
 	breaks(AF_INET, "tcp");
 	breaks(AF_UNIX, "unix");
+	breaks_after_its_end(AF_INET, "tcp");
+	breaks_after_its_end(AF_UNIX, "unix");
 	takes_no_more();
 	stops_and_drops();
 	keeps_no_pipe();
