@@ -32,7 +32,7 @@ struct relay;
  * caller's as before. errnum is that of the first failure, or 0. */
 typedef void (*relay_done_cb)(struct relay *, int errnum, void *arg);
 
-/* Everything in here but `active_ms` is the relay's own. */
+/* All of it is the relay's own; others may look at the last two. */
 struct relay {
 	struct relay_side {
 		struct event event;

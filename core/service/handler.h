@@ -42,6 +42,10 @@ struct handler {
 	/* Undoes whatever `start` managed to set up; called once, by conn_done. Optional. */
 	void (*stop)(struct conn *);
 
+	/* The daemon stops or drains: no connection comes any more. May be called more than once; `force`: what
+	 * was kept for connections ends at once. Optional. */
+	void (*retire)(struct service *, bool force);
+
 	/* Asks the session to end (a timeout, the end of the daemon); `force`: at once. The handler
 	 * calls conn_done when it has. */
 	void (*kill)(struct conn *, bool force);

@@ -360,6 +360,7 @@ check_useless_keys(struct preparation *p)
 						"warm_max_age",  "warm_header",  NULL };
 	static const char *const connections[] = { "redirect", "redirect_source", "redirect_proxy",
 						   "connect_timeout", NULL };
+	static const char *const ahead[] = { "warm_spawn", "warm_max_age", "warm_header", NULL };
 	const struct service *s = p->s;
 	bool program = s->handler->sockets & HANDLER_WAIT;
 	bool connects = s->handler->sockets & HANDLER_CONNECT;
@@ -376,7 +377,9 @@ check_useless_keys(struct preparation *p)
 		      "either a program or a built-in handler, not both");
 	if (s->conf->wait)
 		useless(p, NULL, "idle_timeout", "with wait = true: the program has the connections");
-	if (program && s->conf->close == CLOSE_LEAVE)
+	for (const char *const *key = ahead; program && !s->conf->warm && *key; key++)
+		useless(p, NULL, *key, "without warm");
+	if (program && !s->conf->warm && s->conf->close == CLOSE_LEAVE)
 		useless(p, NULL, "idle_timeout", "with close = leave: only the program has the connection");
 }
 
