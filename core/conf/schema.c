@@ -29,9 +29,9 @@ static const char *const signal_words[] = {
 };
 static const int signal_numbers[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGUSR1, SIGUSR2, SIGABRT };
 
-const char *const schema_log_events[] = { "listen", "fail",       "listen_error", "resolve_error",
-					  "start",  "refuse",     "hold",         "release",
-					  "end",    "exec_error", "stderr",       "redirect_error",
+const char *const schema_log_events[] = { "listen",    "fail",       "listen_error", "resolve_error",
+					  "start",     "refuse",     "hold",         "release",
+					  "end",       "exec_error", "stderr",       "redirect_error",
 					  "warm_exit", NULL };
 
 static const struct {

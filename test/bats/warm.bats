@@ -2,7 +2,7 @@
 
 load helper
 
-# Scripts that say that they are there, one line for each, in the file "up".
+# What the clients written in Python share.
 setup_file() {
 	cat >"$BATS_FILE_TMPDIR/clients.py" <<'END'
 import os, socket, sys, time
@@ -39,7 +39,7 @@ client() {
 }
 
 # service NAME WORDS... <<'END'   a service whose program is this script, with these further words. It runs
-# in the test's folder.
+# in the test's folder, and most say that they are there by a line in the file "up".
 service() {
 	local name=$1
 	shift
@@ -50,7 +50,7 @@ service() {
 }
 
 lines_of() {
-	[ "$(cat "$1" 2>/dev/null | wc -l)" -ge "$2" ]
+	[ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]
 }
 
 is_gone() {
@@ -362,7 +362,8 @@ is_gone() {
 	CONF
 	start_evinetd
 	head -c 104857600 /dev/urandom >data
-	socat -t "$PATIENCE" - "TCP:127.0.0.1:$(port_of cat)" <data | cmp - data
+	socat -t "$PATIENCE" - "TCP:127.0.0.1:$(port_of cat)" <data >back
+	cmp data back
 	wait_for_log 'in=104857600 out=104857600'
 }
 
