@@ -24,6 +24,7 @@
 #include "core/sys/holder.h"
 #include "core/sys/reap.h"
 #include "core/sys/spawn.h"
+#include "handlers/exec.h"
 #include "handlers/handlers.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -33,24 +34,18 @@ extern char **environ;
 /* Variables that change with each session, and room for all of them but the service's name. */
 enum { SESSION_VARS = 24, SESSION_ENV_BYTES = 4096 };
 
-struct exec_data {
-	struct spawn_plan plan;
-	char *path;
-	struct strlist argv;
-	struct strlist env; /* what is the same for every session */
-	const char *stderr_path;
-	int stderr_fd; /* for "null" and "file:"; -1 otherwise */
-	bool stderr_log;
-};
-
 static const char *const session_vars[] = {
-	"PROTO",          "TCPREMOTEIP",    "TCPREMOTEPORT",
-	"TCPLOCALIP",     "TCPLOCALPORT",   "UDPLOCALIP",
-	"UDPLOCALPORT",   "UNIXLOCALPATH",  "UNIXREMOTEPATH",
-	"UNIXREMOTEEUID", "UNIXREMOTEEGID", "UNIXREMOTEPID",
-	"REMOTE_ADDR",    "REMOTE_PORT",    "REMOTE_HOST",
-	"LISTEN_FDS",     "LISTEN_PID",     "LISTEN_FDNAMES",
-	"EVINET_SERVICE", "EVINET_SESSION", NULL,
+	"PROTO",          "TCPREMOTEIP",
+	"TCPREMOTEPORT",  "TCPLOCALIP",
+	"TCPLOCALPORT",   "UDPLOCALIP",
+	"UDPLOCALPORT",   "UNIXLOCALPATH",
+	"UNIXREMOTEPATH", "UNIXREMOTEEUID",
+	"UNIXREMOTEEGID", "UNIXREMOTEPID",
+	"REMOTE_ADDR",    "REMOTE_PORT",
+	"REMOTE_HOST",    "LISTEN_FDS",
+	"LISTEN_PID",     "LISTEN_FDNAMES",
+	"EVINET_SERVICE", "EVINET_SESSION",
+	"EVINET_WARM",    NULL,
 };
 
 /* --- young programs --- */
@@ -440,7 +435,7 @@ prepare_stderr(struct service *s, struct exec_data *d, struct problems *problems
 		wrong(s, problems, NULL, "stderr", "open %s: %s", path, strerror(errno));
 }
 
-static void
+void
 exec_reopen(struct service *s)
 {
 	struct exec_data *d = s->handler_data;
@@ -460,7 +455,7 @@ exec_reopen(struct service *s)
 	close(fd);
 }
 
-static void
+void
 exec_release(struct service *s)
 {
 	struct exec_data *d = s->handler_data;
@@ -481,7 +476,7 @@ exec_release(struct service *s)
 	}
 }
 
-static int
+int
 exec_prepare(struct service *s, struct problems *problems)
 {
 	struct exec_data *d = xcalloc(1, sizeof(*d));
@@ -602,6 +597,21 @@ set_wait_vars(struct environment *e, const struct conn *c)
 	return e->vars[-1] + strlen("LISTEN_PID=");
 }
 
+static void
+set_session_vars(struct environment *e, const struct conn *c)
+{
+	if (c->wait_socket)
+		; /* see set_wait_vars */
+	else if (c->local.sa.sa_family == AF_UNIX)
+		set_unix_vars(e, c);
+	else if (c->local.sa.sa_family == AF_VSOCK)
+		set_vsock_vars(e, c);
+	else
+		set_inet_vars(e, c);
+	set_text(e, "EVINET_SERVICE=", c->service->name);
+	set_number(e, "EVINET_SESSION=", (int64_t)c->session);
+}
+
 /* The session's variables, then those of the service, in memory that is lent until the program runs.
  * *own_pid: where the child is to write its pid, or NULL. */
 static char **
@@ -612,20 +622,36 @@ make_environment(const struct conn *c, char **own_pid)
 	char **envp = spawn_scratch(vector + SESSION_ENV_BYTES + strlen(c->service->name) * 2);
 	struct environment e = { envp, (char *)envp + vector };
 
-	*own_pid = NULL;
-	if (c->wait_socket)
-		*own_pid = set_wait_vars(&e, c);
-	else if (c->local.sa.sa_family == AF_UNIX)
-		set_unix_vars(&e, c);
-	else if (c->local.sa.sa_family == AF_VSOCK)
-		set_vsock_vars(&e, c);
-	else
-		set_inet_vars(&e, c);
-	set_text(&e, "EVINET_SERVICE=", c->service->name);
-	set_number(&e, "EVINET_SESSION=", (int64_t)c->session);
+	*own_pid = c->wait_socket ? set_wait_vars(&e, c) : NULL;
+	set_session_vars(&e, c);
 	memcpy(e.vars, d->env.items, d->env.n * sizeof(char *));
 	e.vars[d->env.n] = NULL;
 	return envp;
+}
+
+static void
+add_on_one_line(struct text *t, const char *s)
+{
+	for (; *s; s++) {
+		if (*s > ' ' && *s != '\\' && *s != 0x7f)
+			text_add(t, s, 1);
+		else
+			text_printf(t, "\\%03o", (unsigned char)*s);
+	}
+}
+
+void
+exec_describe(const struct conn *c, struct text *t)
+{
+	char *vars[SESSION_VARS], room[SESSION_ENV_BYTES + 256];
+	struct environment e = { vars, room };
+
+	set_session_vars(&e, c);
+	for (char **v = vars; v < e.vars; v++) {
+		if (v > vars)
+			text_puts(t, " ");
+		add_on_one_line(t, *v);
+	}
 }
 
 /* --- a session --- */
@@ -678,14 +704,14 @@ end_wait_session(struct conn *c)
 	service_release_socket(s, ls, pause);
 }
 
-static void
-log_exec_error(struct conn *c)
+void
+exec_log_error(struct service *s, uint64_t session, const struct spawn_failure *f)
 {
-	const struct exec_data *d = c->service->handler_data;
-	const struct spawn_failure *f = &c->child.failure;
+	const struct exec_data *d = s->handler_data;
 
-	service_log(c->service, LOG_LEVEL_ERROR, "exec_error",
-		    LOG_FIELDS(LOG_I("session", (int64_t)c->session), LOG_I("pid", f->pid),
+	service_log(s, LOG_LEVEL_ERROR, "exec_error",
+		    LOG_FIELDS({ .key = "session", .number = session != 0, .i = (int64_t)session },
+			       { .key = "pid", .number = f->pid != 0, .i = f->pid },
 			       LOG_S("program", d->path), LOG_S("step", f->step),
 			       LOG_S("errno", error_name(f->errnum)), LOG_S("error", strerror(f->errnum))));
 }
@@ -713,7 +739,7 @@ ended_cb(const struct reap_status *st, void *arg)
 	if (ended_by_us) /* the rest of its group as well */
 		kill(-st->pid, SIGKILL);
 	if (c->child.failure.step) {
-		log_exec_error(c);
+		exec_log_error(c->service, c->session, &c->child.failure);
 		conn_set_end(c, "error", 0);
 	}
 	if (WIFSIGNALED(st->status))
@@ -780,8 +806,8 @@ exec_stop(struct conn *c)
 }
 
 /* A child on its way may have no group of its own yet. */
-static void
-signal_group(pid_t pid, int sig)
+void
+exec_signal(pid_t pid, int sig)
 {
 	if (kill(-pid, sig) < 0 && errno == ESRCH)
 		kill(pid, sig);
@@ -792,16 +818,28 @@ exec_kill(struct conn *c, bool force)
 {
 	if (c->pid <= 0)
 		return;
-	signal_group(c->pid, force ? SIGKILL : schema_signal(c->service->conf));
+	exec_signal(c->pid, force ? SIGKILL : schema_signal(c->service->conf));
 	/* A stopped process would not even notice. */
 	if (!force)
-		signal_group(c->pid, SIGCONT);
+		exec_signal(c->pid, SIGCONT);
+}
+
+/* The default: what else a service asks for without naming it. */
+static const struct handler *
+exec_choose(const struct service_conf *conf)
+{
+	bool redirect = conf->redirect || service_conf_wrong(conf, "redirect");
+
+	if (redirect && !service_conf_says(conf, NULL, "handler"))
+		return &handler_redirect;
+	return conf->warm > 0 ? &handler_warm : &handler_exec;
 }
 
 const struct handler handler_exec = {
 	.name = "exec",
 	.doc = "starts a program with the connection as its standard input and output",
 	.sockets = HANDLER_STREAM | HANDLER_WAIT,
+	.choose = exec_choose,
 	.prepare = exec_prepare,
 	.release = exec_release,
 	.start = exec_start,

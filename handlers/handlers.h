@@ -12,5 +12,9 @@ extern const struct handler handler_discard;
 extern const struct handler handler_chargen;
 extern const struct handler handler_daytime;
 extern const struct handler handler_time;
+extern const struct handler handler_redirect;
+
+/* What exec becomes with `warm`. */
+extern const struct handler handler_warm;
 
 #endif

@@ -1,7 +1,9 @@
 #include "core/conf/schema.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -17,6 +19,8 @@ static const char *const bind_words[] = { "all", "first", NULL };
 static const char *const listen_error_words[] = { "skip", "retry", "exit", NULL };
 static const char *const close_words[] = { "drain", "leave", NULL };
 static const char *const full_words[] = { "wait", "refuse", NULL };
+static const char *const redirect_proxy_words[] = { "off", "v1", "v2", NULL };
+static const char *const warm_header_words[] = { "none", "proxy-v1", "env-line", NULL };
 static const char *const family_words[] = { "unspec", "inet", "inet6", NULL };
 static const char *const socktype_words[] = { "stream", "dgram", "seqpacket", NULL };
 
@@ -25,9 +29,10 @@ static const char *const signal_words[] = {
 };
 static const int signal_numbers[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGUSR1, SIGUSR2, SIGABRT };
 
-const char *const schema_log_events[] = { "listen", "fail",       "listen_error", "resolve_error",
-					  "start",  "refuse",     "hold",         "release",
-					  "end",    "exec_error", "stderr",       NULL };
+const char *const schema_log_events[] = { "listen",    "fail",       "listen_error", "resolve_error",
+					  "start",     "refuse",     "hold",         "release",
+					  "end",       "exec_error", "stderr",       "redirect_error",
+					  "warm_exit", NULL };
 
 static const struct {
 	const char *word;
@@ -85,6 +90,36 @@ static int
 check_not_empty(const char *s, struct error *err)
 {
 	return *s ? 0 : error_set(err, 0, "expected a name, not an empty text");
+}
+
+/* Where a connection can be made to. */
+static int
+check_redirect(const char *s, struct error *err)
+{
+	struct addr_spec spec;
+
+	if (addr_spec_parse(s, &spec, err) < 0)
+		return -1;
+	if (spec.socktype == SOCK_DGRAM)
+		return error_set(err, 0, "a connection cannot be redirected to a datagram socket");
+	if (spec.kind == ADDR_FD)
+		return error_set(err, 0, "expected an address to connect to, not an inherited socket");
+	if (spec.kind == ADDR_INET && strcmp(spec.port, "0") == 0)
+		return error_set(err, 0, "nobody listens on port 0");
+	return 0;
+}
+
+static int
+check_ip(const char *s, struct error *err)
+{
+	struct in6_addr ip;
+	char host[64];
+
+	/* With the interface of a link-local address behind it. */
+	snprintf(host, sizeof(host), "%.*s", (int)strcspn(s, "%"), s);
+	if (inet_pton(AF_INET, s, &ip) == 1 || inet_pton(AF_INET6, host, &ip) == 1)
+		return 0;
+	return error_set(err, 0, "expected an IPv4 or IPv6 address, not \"%s\"", s);
 }
 
 static int
@@ -173,8 +208,8 @@ const struct option service_rows[] = {
 	  .doc = "Group of the file of a unix socket." },
 
 	{ .name = "handler", .group = "Running", .type = OPT_STRING, AT(handler), .def = "exec",
-	  .doc = "What serves a connection: exec starts a program; echo, discard, chargen, daytime and "
-		 "time are built in." },
+	  .doc = "What serves a connection: exec starts a program; redirect passes it on; echo, discard, "
+		 "chargen, daytime and time are built in." },
 	{ .name = "exec", .type = OPT_LIST, AT(exec),
 	  .doc = "The program and its arguments. A name without a slash is looked for in PATH." },
 	{ .name = "argv0", .type = OPT_STRING, AT(argv0),
@@ -238,6 +273,28 @@ const struct option service_rows[] = {
 	  .doc = "The program cannot gain privileges, not even by set-user-id files." },
 	{ .name = "capabilities", .type = OPT_LIST, AT(capabilities), .check = check_not_empty, D,
 	  .doc = "Exactly these capabilities, whatever the user; {} for none. Unchanged if not given." },
+
+	{ .name = "redirect", .type = OPT_STRING, AT(redirect), .check = check_redirect,
+	  .doc = "Where connections are passed on to: an address of any kind that takes connections. Without "
+		 "a host it is localhost. Implies handler = redirect." },
+	{ .name = "redirect_source", .type = OPT_STRING, AT(redirect_source), .check = check_ip, D,
+	  .doc = "Address of this machine that connections are passed on from; addresses of another family "
+		 "are not tried then." },
+	{ .name = "redirect_proxy", .type = OPT_ENUM, AT(redirect_proxy), .def = "off",
+	  .words = redirect_proxy_words, D,
+	  .doc = "Tells the server in front of everything else who the client is, by a header of the PROXY "
+		 "protocol of this version." },
+	{ .name = "connect_timeout", .type = OPT_DURATION, AT(connect_timeout), .def = "10s", .min = 10,
+	  .max = 86400000, D, .doc = "Longest wait for each address that a connection is passed on to." },
+	{ .name = "warm", .type = OPT_INT, AT(warm), .def = "0", .unit = "programs", .max = 10000,
+	  .doc = "Programs that are started ahead and wait for a client." },
+	{ .name = "warm_spawn", .type = OPT_INT, AT(warm_spawn), .def = "2", .unit = "programs", .min = 1,
+	  .max = 1000, D, .doc = "Programs that are started ahead at the same time." },
+	{ .name = "warm_max_age", .type = OPT_DURATION, AT(warm_max_age), .def = "0", D,
+	  .doc = "Age at which a program that waits is replaced by a new one; 0 for never." },
+	{ .name = "warm_header", .type = OPT_ENUM, AT(warm_header), .def = "none", .words = warm_header_words, D,
+	  .doc = "What tells a program that was started ahead who its client is, as the first line of its "
+		 "standard input: nothing, a header of the PROXY protocol, or variables." },
 
 	{ .name = "allow", .group = "Admission", .type = OPT_LIST, AT(allow), .check = check_not_empty, D,
 	  .doc = "Addresses and prefixes that may connect; everyone if not given, nobody if {}." },

@@ -11,6 +11,8 @@ enum bind_policy { BIND_ALL, BIND_FIRST };
 enum listen_error_policy { LISTEN_ERROR_SKIP, LISTEN_ERROR_RETRY, LISTEN_ERROR_EXIT };
 enum close_policy { CLOSE_DRAIN, CLOSE_LEAVE };
 enum full_policy { FULL_WAIT, FULL_REFUSE };
+enum redirect_proxy { PROXY_OFF, PROXY_V1, PROXY_V2 };
+enum warm_header { HEADER_NONE, HEADER_PROXY_V1, HEADER_ENV_LINE };
 
 enum { NUMBER_UNSET = INT_MIN }; /* for numbers that may be negative */
 
@@ -85,6 +87,12 @@ struct service_conf {
 	int64_t drain_timeout;
 	bool no_new_privs;
 	struct list_value capabilities;
+	char *redirect, *redirect_source;
+	int redirect_proxy;
+	int64_t connect_timeout;
+	int warm, warm_spawn;
+	int64_t warm_max_age; /* 0: never */
+	int warm_header;
 
 	struct list_value allow, deny;
 	int instances, per_source; /* 0: no limit */

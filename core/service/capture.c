@@ -57,9 +57,10 @@ log_line(struct capture *k)
 	for (size_t i = 0; i < k->len; i++)
 		if (text[i] == '\0')
 			text[i] = ' ';
-	service_log_summed(k->service, LOG_LEVEL_INFO, "stderr",
-			   LOG_FIELDS(LOG_I("session", (int64_t)k->session), LOG_I("pid", k->pid),
-				      LOG_S("text", text)));
+	service_log_summed(
+		k->service, LOG_LEVEL_INFO, "stderr",
+		LOG_FIELDS({ .key = "session", .number = k->session != 0, .i = (int64_t)k->session },
+			   LOG_I("pid", k->pid), LOG_S("text", text)));
 	k->len = 0;
 }
 
@@ -136,6 +137,14 @@ void
 capture_set_pid(struct capture *k, pid_t pid)
 {
 	k->pid = pid;
+}
+
+void
+capture_set_session(struct capture *k, uint64_t session)
+{
+	if (k->readable)
+		readable_cb(k->fd, 0, k);
+	k->session = session;
 }
 
 /* Without memory for an event the lines come when the program ends, and it may have to wait. */

@@ -19,6 +19,9 @@ struct capture *capture_new(struct service *, uint64_t session, int *fd, struct 
 
 void capture_set_pid(struct capture *, pid_t);
 
+/* What is written from now on belongs to this session; 0 at first means that there is none yet. */
+void capture_set_session(struct capture *, uint64_t session);
+
 /* From now on the loop watches the pipe, whose descriptor is moved to a number of at least `least`.
  * Accepts NULL. */
 void capture_watch(struct capture *, int least);

@@ -11,6 +11,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
+#include "core/net/relay.h"
 #include "core/service/registry.h"
 #include "core/service/service.h"
 
@@ -152,6 +153,8 @@ log_end(struct conn *c)
 			       LOG_I("pid", c->pid ? c->pid : getpid()), LOG_S("peer", peer_text(c, peer)),
 			       LOG_S("how", c->how), LOG_I("status", c->status),
 			       LOG_I("ms", c->ended_ms - c->started_ms),
+			       { .key = "in", .number = c->relayed, .i = (int64_t)c->in },
+			       { .key = "out", .number = c->relayed, .i = (int64_t)c->out },
 			       { .key = "cpu_ms", .number = c->has_usage, .i = cpu_ms },
 			       { .key = "maxrss_kb", .number = c->has_usage, .i = c->usage.ru_maxrss }));
 }
@@ -202,7 +205,8 @@ idle_ms(const struct conn *c)
 
 	if (c->stream)
 		return clock_monotonic_ms() - c->active_ms;
-
+	if (c->relay)
+		return clock_monotonic_ms() - c->relay->active_ms;
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
 		return -1;
 	return info.tcpi_last_data_sent < info.tcpi_last_data_recv ? info.tcpi_last_data_sent
@@ -335,6 +339,17 @@ conn_set_end(struct conn *c, const char *how, int status)
 	c->status = status;
 }
 
+static void
+note_relayed(struct conn *c)
+{
+	if (!c->relay)
+		return;
+	c->relayed = true;
+	c->in = relay_bytes(c->relay, RELAY_NEAR);
+	c->out = relay_bytes(c->relay, RELAY_FAR);
+	c->relay = NULL;
+}
+
 void
 conn_done(struct conn *c)
 {
@@ -348,6 +363,7 @@ conn_done(struct conn *c)
 		evtimer_del(c->timer);
 	if (c->idle)
 		evtimer_del(c->idle);
+	note_relayed(c);
 	if (s->handler->stop)
 		s->handler->stop(c);
 	if (fd < 0) {

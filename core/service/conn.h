@@ -14,6 +14,7 @@
 struct capture;
 struct event;
 struct listener_socket;
+struct relay;
 struct service;
 struct stream;
 
@@ -35,14 +36,16 @@ struct conn {
 	int64_t started_ms, ended_ms;
 
 	/* the handler's */
-	pid_t pid;               /* of a program; 0: none */
+	pid_t pid; /* of a program; 0: none */
 	struct spawn_child child;
 	TAILQ_ENTRY(conn) young; /* among the programs that have just been started */
 	bool is_young;
 	struct stream *stream; /* of a built-in handler */
 	int64_t active_ms;     /* when it last moved a byte */
 	struct capture *capture;
-	int64_t queued; /* what waited on a wait socket when the program got it */
+	void *data;          /* of a handler that keeps more than fits here */
+	struct relay *relay; /* of a handler that passes bytes on */
+	int64_t queued;      /* what waited on a wait socket when the program got it */
 
 	struct event *timer; /* timeout, then kill_after; or idle_timeout */
 	struct event *idle;
@@ -50,6 +53,8 @@ struct conn {
 	int status;
 	bool has_usage;
 	struct rusage usage;
+	bool relayed; /* bytes were counted: from the client, and to it */
+	uint64_t in, out;
 	bool pending;    /* waits for a descriptor */
 	bool close_only; /* a drain is needless, or somebody else has the connection */
 	struct drain drain;

@@ -7,11 +7,13 @@
 struct conn;
 struct listener_socket;
 struct service;
+struct service_conf;
 
 enum handler_sockets {
 	HANDLER_STREAM = 1,   /* connections of any kind */
 	HANDLER_DATAGRAM = 2, /* datagram sockets, answered by `datagram` */
 	HANDLER_WAIT = 4,     /* `start` can hand the listening or datagram socket to a program */
+	HANDLER_CONNECT = 8,  /* connects to somebody else (`redirect`) */
 };
 
 /* What serves a connection. A handler is a constant table; what it keeps is in the service or the
@@ -20,6 +22,9 @@ struct handler {
 	const char *name;
 	const char *doc; /* one line, for the manual */
 	unsigned sockets;
+
+	/* The handler that serves what this configuration asks for, if that is not this one. Optional. */
+	const struct handler *(*choose)(const struct service_conf *);
 
 	/* Once per service, before it starts: looks up and checks what `start` will need. -1 after
 	 * adding to the problems: the service is refused. Optional. */
@@ -36,6 +41,10 @@ struct handler {
 
 	/* Undoes whatever `start` managed to set up; called once, by conn_done. Optional. */
 	void (*stop)(struct conn *);
+
+	/* The daemon stops or drains: no connection comes any more. May be called more than once; `force`: what
+	 * was kept for connections ends at once. Optional. */
+	void (*retire)(struct service *, bool force);
 
 	/* Asks the session to end (a timeout, the end of the daemon); `force`: at once. The handler
 	 * calls conn_done when it has. */

@@ -31,6 +31,8 @@ choose_handler(struct preparation *p)
 	size_t n = 0;
 
 	s->handler = handler_find(s->registry->handlers, s->conf->handler);
+	if (s->handler && s->handler->choose)
+		s->handler = s->handler->choose(s->conf);
 	if (s->handler || service_conf_wrong(s->conf, "handler"))
 		return;
 	for (const struct handler *const *h = s->registry->handlers; *h && n < 63; h++)
@@ -354,12 +356,19 @@ check_useless_keys(struct preparation *p)
 	static const char *const programs[] = { "argv0",         "user",         "group",     "groups",
 						"umask",         "chroot",       "directory", "nice",
 						"oom_score_adj", "env",          "pass_env",  "session",
-						"no_new_privs",  "capabilities", NULL };
+						"no_new_privs",  "capabilities", "warm",      "warm_spawn",
+						"warm_max_age",  "warm_header",  NULL };
+	static const char *const connections[] = { "redirect", "redirect_source", "redirect_proxy",
+						   "connect_timeout", NULL };
+	static const char *const ahead[] = { "warm_spawn", "warm_max_age", "warm_header", NULL };
 	const struct service *s = p->s;
 	bool program = s->handler->sockets & HANDLER_WAIT;
+	bool connects = s->handler->sockets & HANDLER_CONNECT;
 
 	for (const char *const *key = programs; !program && *key; key++)
 		useless(p, NULL, *key, "on a built-in handler");
+	for (const char *const *key = connections; !connects && *key; key++)
+		useless(p, NULL, *key, "without handler = redirect");
 	for (const struct option *o = service_rows; !program && o->name; o++)
 		if (o->section && strcmp(o->section, "rlimit") == 0)
 			useless(p, o->section, o->name, "on a built-in handler");
@@ -368,7 +377,9 @@ check_useless_keys(struct preparation *p)
 		      "either a program or a built-in handler, not both");
 	if (s->conf->wait)
 		useless(p, NULL, "idle_timeout", "with wait = true: the program has the connections");
-	if (program && s->conf->close == CLOSE_LEAVE)
+	for (const char *const *key = ahead; program && !s->conf->warm && *key; key++)
+		useless(p, NULL, *key, "without warm");
+	if (program && !s->conf->warm && s->conf->close == CLOSE_LEAVE)
 		useless(p, NULL, "idle_timeout", "with close = leave: only the program has the connection");
 }
 

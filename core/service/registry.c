@@ -87,15 +87,30 @@ registry_start(struct registry *r)
 }
 
 void
+registry_one_less(struct registry *r)
+{
+	if (r->stopping && r->sessions == 0 && r->leaving == 0 && r->on->on_idle)
+		r->on->on_idle(r, r->arg);
+}
+
+static void
+retire(struct service *s, bool force)
+{
+	if (s->handler->retire)
+		s->handler->retire(s, force);
+}
+
+void
 registry_drain(struct registry *r)
 {
 	struct service *s;
 
 	r->stopping = true;
-	TAILQ_FOREACH(s, &r->services, entry)
+	TAILQ_FOREACH(s, &r->services, entry) {
 		service_stop_listening(s);
-	if (r->sessions == 0 && r->on->on_idle)
-		r->on->on_idle(r, r->arg);
+		retire(s, false);
+	}
+	registry_one_less(r);
 }
 
 static void
@@ -132,10 +147,10 @@ registry_stop(struct registry *r, bool force)
 	TAILQ_FOREACH(s, &r->services, entry) {
 		if (!before)
 			service_stop_listening(s);
+		retire(s, force);
 		end_sessions(s, force);
 	}
-	if (r->sessions == 0 && r->on->on_idle)
-		r->on->on_idle(r, r->arg);
+	registry_one_less(r);
 }
 
 void

@@ -40,6 +40,7 @@ struct registry {
 	enum log_level log_level;
 	uint64_t last_session;
 	size_t sessions;        /* those that are not finished, draining ones included */
+	size_t leaving;         /* programs without a session that the end waits for */
 	int short_of_files;     /* services that had to hold for want of a descriptor, lately */
 	size_t unsettled;       /* listeners that have not been tried yet */
 	bool checking;          /* --check: names are looked up at once, nothing is opened */
@@ -78,6 +79,9 @@ struct log *registry_log_for(struct registry *, const struct log_conf *, struct 
 /* Flushes all logs. True if something could not be written yet. */
 bool registry_flush_logs(struct registry *, int64_t *next_sum_ms);
 void registry_reopen_logs(struct registry *);
+
+/* Something that the end waits for is gone. */
+void registry_one_less(struct registry *);
 
 /* A descriptor has become free: whoever waits for one may try again. */
 void registry_descriptor_free(struct registry *);

@@ -222,8 +222,7 @@ service_conn_gone(struct service *s, struct conn *c)
 	if (s->holds & HOLD_FULL && !slots_full(&s->admission.slots))
 		release(s, HOLD_FULL);
 	registry_descriptor_free(s->registry);
-	if (s->registry->sessions == 0 && s->registry->stopping && s->registry->on->on_idle)
-		s->registry->on->on_idle(s->registry, s->registry->arg);
+	registry_one_less(s->registry);
 }
 
 /* --- connections --- */

@@ -391,6 +391,18 @@ spawn_settled(struct spawn_child *c)
 	return !c->slot;
 }
 
+void
+spawn_abandon(struct spawn_child *c)
+{
+	static struct spawn_child nobody;
+
+	for (int i = 0; !spawn_settled(c) && i < 2000; i++)
+		nanosleep(&moment, NULL);
+	if (c->slot)
+		c->slot->owner = &nobody;
+	c->slot = NULL;
+}
+
 /* --- the parent --- */
 
 #if HAVE_VM_SPAWN

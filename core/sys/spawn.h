@@ -76,6 +76,10 @@ pid_t spawn_start(const struct spawn_plan *, const struct spawn_fds *, unsigned 
  * child->failure tells. Always true once it has been reaped. */
 bool spawn_settled(struct spawn_child *);
 
+/* For one that has been killed, and that nobody will hear of again: waits until it has settled, for a
+ * second at most. */
+void spawn_abandon(struct spawn_child *);
+
 /* Memory, at least `size` bytes, for the arguments and environment of the next program that is
  * started. It is lent until that one has settled. */
 void *spawn_scratch(size_t size);
