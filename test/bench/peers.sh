@@ -81,7 +81,7 @@ fetch() {
 	elif ! runs "$peer" "$folder/$peer/$program"; then
 		skip "$peer" "libraries are missing"
 	else
-		ln -sf "$folder/$peer/$program" "$folder/bin/$peer"
+		ln -sf "../$peer/$program" "$folder/bin/$peer"
 	fi
 }
 

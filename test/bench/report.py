@@ -49,6 +49,14 @@ def load(path):
     return data, skipped
 
 
+def sysctl(name):
+    try:
+        with open("/proc/sys/" + name, encoding="utf-8") as f:
+            return f.read().strip()
+    except OSError:
+        return None
+
+
 def machine():
     model = ""
     try:
@@ -58,6 +66,7 @@ def machine():
         pass
     return {
         "kernel": platform.release(), "architecture": platform.machine(), "cores": os.cpu_count(), "cpu": model,
+        "autogroup": sysctl("kernel/sched_autogroup_enabled"),
         "date": time.strftime("%Y-%m-%d %H:%M:%S %z"),
         "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
     }
@@ -290,7 +299,7 @@ def main():
     results = Results(data)
     here = machine()
     about = (f"{here['cores']} cores ({here['cpu']}), Linux {here['kernel']}, {here['date']}: {facts['rounds']} rounds of "
-             f"{facts['seconds']} s each, interleaved; medians, least and greatest; {facts['took']} s in all")
+             f"{facts['seconds']} s each, interleaved; medians, least and greatest; {facts['took']} s in all; load average {facts['load_before']} before")
     text, md = [about, ""], [about, ""]
     reached = [("work", "required", "measured", "reached")] + bars(results)
     for section, (_, unit) in MAIN.items():

@@ -12,7 +12,7 @@
 #
 # The servers take turns in every round, and somebody else begins in each, so that whatever else the
 # machine does meets all of them. Results go to BUILD/bench: results.json, results.md and pictures.
-# BENCH_ROUNDS (7) and BENCH_SECONDS (0.7, for one measurement) may be set.
+# BENCH_ROUNDS (7) and BENCH_SECONDS (0.6, for one measurement) may be set.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 BUILD=${BUILD:-$PWD/build}
@@ -36,7 +36,7 @@ for word in "$@"; do
 	esac
 done
 rounds=${BENCH_ROUNDS:-$([ "$quick" ] && echo 3 || echo 7)}
-seconds=${BENCH_SECONDS:-$([ "$quick" ] && echo 0.5 || echo 0.7)}
+seconds=${BENCH_SECONDS:-$([ "$quick" ] && echo 0.5 || echo 0.6)}
 [ "${#sections[@]}" -gt 0 ] || [ -z "$quick" ] || sections=(spawn)
 [ "${#sections[@]}" -gt 0 ] || sections=(spawn inflated crowded programs warm echo redirect udp memory start)
 if [ ! -x "$tools/load" ]; then
@@ -48,6 +48,7 @@ raw=$work/raw.tsv
 chmod 755 "$work"
 : >"$raw"
 began=$SECONDS
+load_before=$(cut -d ' ' -f 1 /proc/loadavg)
 
 # shellcheck source=test/bench/servers.sh
 . test/bench/servers.sh
@@ -103,14 +104,13 @@ measure() {
 	note "$section" "$server" "$case" "${words[@]}" "cpu_ns=$(($(cpu_of "$server") - before))"
 }
 
-# The servers of a round, somebody else first in each.
+# The servers of a round: somebody else first in each, and the others in any order, so that nobody is
+# always measured after the same one.
 turn() {
-	local round=$1 i
+	local round=$1 first
 	shift
-	for ((i = 0; i < $#; i++)); do
-		order[i]=${*:$(((i + round) % $# + 1)):1}
-	done
-	order=("${order[@]:0:$#}")
+	first=${*:$((round % $# + 1)):1}
+	mapfile -t order < <(echo "$first" && printf '%s\n' "$@" | grep -vxF -- "$first" | shuf)
 }
 
 # Those of the names that serve.
@@ -143,7 +143,7 @@ connections_in_turn() {
 		for clients in $cases; do
 			turn "$round" "${alive[@]}"
 			for name in "${order[@]}"; do
-				measure "$section" "$name" "$clients clients" connections clients="$clients" seconds="$seconds"
+				measure "$section" "$name" "$clients clients" connections clients="$clients" seconds="$seconds" patience=2
 			done
 		done
 	done
@@ -407,5 +407,5 @@ note log evinetd '' "starts=$starts" "ends=$ends"
 say "done"
 
 python3 test/bench/report.py "$raw" "$out" "rounds=$rounds" "seconds=$seconds" \
-	"took=$((SECONDS - began))" "quick=$quick"
+	"took=$((SECONDS - began))" "quick=$quick" "load_before=$load_before"
 [ "$starts" = "$ends" ]

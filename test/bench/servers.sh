@@ -36,7 +36,7 @@ peer() {
 	local program=$peers/bin/$1
 	command=("$program")
 	if [ -e "$program.loader" ]; then
-		command=("$(cat "$program.loader")" --library-path "$peers/lib" "$(readlink "$program")")
+		command=("$(cat "$program.loader")" --library-path "$peers/lib" "$(realpath "$program")")
 	fi
 }
 
@@ -235,7 +235,7 @@ serve_inetutils-inetd() {
 	local name=$1 deadline=$((SECONDS + 15))
 	inetd_conf "$@" >"$work/$name.conf"
 	peer inetutils-inetd
-	"${command[@]}" -p "$work/$name.pid" -R 10000000 "$work/$name.conf" </dev/null >>"$work/$name.out" 2>&1
+	"${command[@]}" --pidfile="$work/$name.pid" -R 10000000 "$work/$name.conf" </dev/null >>"$work/$name.out" 2>&1
 	while [ ! -s "$work/$name.pid" ] && [ "$SECONDS" -lt "$deadline" ]; do
 		sleep 0.05
 	done
