@@ -172,8 +172,9 @@ events_of_manual() {
 		grep -oE 'ADMIT_REFUSE, "[a-z_]+"' all
 		grep -oE '"reason", "[a-z_]+"' all
 		grep -oE 'conn_(set_end|kill)\(c, "[a-z]+"' all
+		grep -oE 'i->how = "[a-z]+"' all
 		grep -oE '[^a-z_](end|stream_finish)\(c, "[a-z]+"' all
-		grep -oE 'child_fail\(j, (p->session \? "setsid" : )?"[a-z_0-9]+"' all
+		grep -oE 'child_(fail|check)\(s, "[a-z_0-9]+"' all
 	} | grep -oE '"[a-z_0-9]+"$' | tr -d '"' | sort -u >words
 	cat words
 	for name in deny per_source fork timeout killed exit eof setresuid exec; do

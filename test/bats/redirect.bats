@@ -586,8 +586,8 @@ header_server() {
 		os.kill(int(os.environ["DAEMON"]), 15)
 		assert everything(s) == b""
 	END
-	stop_evinetd
-	[ "$status" = 0 ]
+	wait "$DAEMON"
+	DAEMON=
 	[ "$(log_lines 'how=killed')" = 1 ]
 }
 
