@@ -571,6 +571,7 @@ header_server() {
 		if not os.environ.get("SANITIZED"):
 		    assert each < 2048, each
 	END
+	starts_equal_ends
 }
 
 @test "a daemon that stops ends redirected connections at once and cleanly" {
