@@ -70,7 +70,7 @@ stop() {
 	done
 	for name in "$@"; do
 		for pid in ${pids[$name]-}; do
-			for ((i = 0; i < 200; i++)); do
+			for ((i = 0; i < 1200; i++)); do
 				kill -0 "$pid" 2>/dev/null || break
 				sleep 0.05
 			done
@@ -132,7 +132,7 @@ run_yard() {
 	become "$tools/yard" "$@" >"$work/$name.port" &
 	pids[$name]=$!
 	ballast=0
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 1200; i++)); do
 		[ ! -s "$work/$name.port" ] || break
 		sleep 0.02
 	done
