@@ -95,10 +95,7 @@ text_put_number(char *out, int64_t v)
 char *
 text_put(char *out, const char *s)
 {
-	size_t len = strlen(s);
-
-	memcpy(out, s, len);
-	return out + len;
+	return stpcpy(out, s);
 }
 
 void

@@ -24,7 +24,7 @@ void text_clear(struct text *);
  * what is written for each session. */
 char *text_put_number(char *out, int64_t);
 
-/* Copies a text without its end; returns where that would be. */
+/* Copies a text; returns where the NUL behind it is. */
 char *text_put(char *out, const char *s);
 
 /* Memory or the end of the program, with one line that says so. */

@@ -32,7 +32,7 @@ TAILQ_HEAD(entry_list, entry);
 enum { BUCKETS = 4096, FEW = 64, YOUNG_MS = 100, PID_RANGE = 256 };
 
 /* A sweep takes this part of the time, at most, but is not put off for less than it. */
-enum { SWEEP_SHARE = 50, SWEEP_MS = 10 };
+enum { SWEEP_SHARE = 50, SWEEP_MS = 10, SWEEP_MS_MAX = 900 };
 
 static struct entry *table[BUCKETS];
 static struct entry_list children = TAILQ_HEAD_INITIALIZER(children);
@@ -106,11 +106,11 @@ reap_all(void)
 static void
 sweep_later(void)
 {
-	int64_t us = sweep_ns * SWEEP_SHARE / 1000;
-	struct timeval tv = { 0, us > SWEEP_MS * 1000 ? us : SWEEP_MS * 1000 };
+	int64_t ms = sweep_ns * SWEEP_SHARE / 1000000;
+	struct timeval tv;
 
-	if (tv.tv_usec > 900000)
-		tv.tv_usec = 900000;
+	ms = ms < SWEEP_MS ? SWEEP_MS : ms > SWEEP_MS_MAX ? SWEEP_MS_MAX : ms;
+	tv = (struct timeval){ 0, ms * 1000 };
 	if (!evtimer_pending(sweep, NULL))
 		evtimer_add(sweep, &tv);
 }

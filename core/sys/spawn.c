@@ -114,15 +114,13 @@ static struct spawn_slot waiting; /* of those children that the parent waits for
 
 /* --- the child: raw calls only --- */
 
-static void __attribute__((noreturn))
-child_exit(void)
+static void __attribute__((noreturn)) child_exit(void)
 {
 	for (;;)
 		RAW1(SYS_exit_group, 127);
 }
 
-static void __attribute__((noreturn))
-child_fail(struct spawn_slot *s, const char *step, long error)
+static void __attribute__((noreturn)) child_fail(struct spawn_slot *s, const char *step, long error)
 {
 	struct report r = { step, (int)-error };
 
@@ -536,7 +534,8 @@ start(struct spawn_slot *s, bool wait, struct spawn_failure *f)
 	if (method != METHOD_FORK) {
 		long pid = spawn_vm(s, wait);
 		/* Old kernels and filters that do not know the call: remember, and fork from now on. */
-		bool unknown = method == METHOD_UNKNOWN && (pid == -ENOSYS || pid == -EPERM || pid == -EINVAL);
+		bool unknown =
+			method == METHOD_UNKNOWN && (pid == -ENOSYS || pid == -EPERM || pid == -EINVAL);
 
 		if (pid > 0 && method == METHOD_UNKNOWN)
 			method = METHOD_ASYNC;

@@ -168,6 +168,7 @@ load_connections(const struct load *l)
 	       r.whole.n, (double)r.whole.n * 1e6 / (double)(end > begin ? end - begin : 1),
 	       times_share(&r.whole, 0.5), times_share(&r.whole, 0.99), times_share(&r.first, 0.5),
 	       times_share(&r.first, 0.99), r.wrong, r.reset, open);
+	free(clients);
 	return 0;
 }
 

@@ -156,6 +156,7 @@ load_echo(const struct load *l)
 	}
 	printf("rate=%.1f wrong=%ld lost=%ld\n",
 	       (double)trips * 1e6 / (double)(now > begin ? now - begin : 1), wrong, lost);
+	free(streams);
 	return 0;
 }
 
@@ -275,6 +276,7 @@ load_stream(const struct load *l)
 	printf("mbytes=%.1f total=%.1f wrong=%d lost=%llu\n",
 	       (double)(after - before) / (double)(end > filled ? end - filled : 1), (double)got / 1e6, wrong,
 	       (unsigned long long)(sent - got));
+	free(streams);
 	return 0;
 }
 

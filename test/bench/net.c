@@ -52,7 +52,7 @@ net_listen(int type, int port)
 int
 net_port(int fd)
 {
-	struct sockaddr_in in;
+	struct sockaddr_in in = { 0 };
 	socklen_t len = sizeof(in);
 
 	if (getsockname(fd, (struct sockaddr *)&in, &len) < 0)

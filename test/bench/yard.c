@@ -61,7 +61,7 @@ yard_fork(int l, char **argv)
 		struct child c = { .fd = net_accept(l, 0), .argv = argv };
 
 		if (c.fd >= 0 && fork() == 0)
-			_exit(child_main(&c));
+			_exit(child_main(&c)); /* NOLINT: system calls only */
 		close(c.fd);
 	}
 }
@@ -73,7 +73,7 @@ yard_vfork(int l, char **argv)
 		struct child c = { .fd = net_accept(l, 0), .argv = argv };
 
 		if (c.fd >= 0 && vfork() == 0) /* NOLINT: it is vfork that is measured */
-			_exit(child_main(&c));
+			_exit(child_main(&c)); /* NOLINT: system calls only */
 		close(c.fd);
 	}
 }

@@ -124,6 +124,7 @@ static bool
 low_numbers(void)
 {
 	int first, second, up, file;
+	bool good;
 
 	fd_close_all_but(NULL, 0);
 	dup2(0, 5);
@@ -134,8 +135,11 @@ low_numbers(void)
 	second = open("/dev/null", O_RDONLY);
 	up = fd_move_up(second, 30);
 	file = fd_move_up(up, 10);
-	return first == 20 && second == 3 && up == 30 && file == 30 && fcntl(second, F_GETFD) < 0 &&
+	good = first == 20 && second == 3 && up == 30 && file == 30 && fcntl(second, F_GETFD) < 0 &&
 	       fcntl(up, F_GETFD) == FD_CLOEXEC && fcntl(5, F_GETFD) >= 0 && fd_move_up(-1, 10) == -1;
+	close(first);
+	close(file);
+	return good;
 }
 
 /* Runs in a child. */
@@ -144,8 +148,12 @@ no_higher_number(void)
 {
 	int fd = open("/dev/null", O_RDONLY);
 
+	bool good;
+
 	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 20, 20 });
-	return fd_move_up(fd, 30) == fd && fcntl(fd, F_GETFD) >= 0 && fd_reserve_low(30) == -1;
+	good = fd_move_up(fd, 30) == fd && fcntl(fd, F_GETFD) >= 0 && fd_reserve_low(30) == -1;
+	close(fd);
+	return good;
 }
 
 int

@@ -818,8 +818,8 @@ turns(void)
 		if (getsockname(accepted[i], (struct sockaddr *)&to, &len) == 0 &&
 		    to.sin_addr.s_addr == htonl(INADDR_LOOPBACK + 1))
 			last = i;
-	ok(last >= 0 && last < CROWD / 2, "the only client of another socket need not wait for all of them: %d",
-	   last);
+	ok(last >= 0 && last < CROWD / 2,
+	   "the only client of another socket need not wait for all of them: %d", last);
 	for (int i = 0; i <= CROWD; i++)
 		close(c[i]);
 	listener_free(l);

@@ -643,9 +643,15 @@ static void
 every_key(struct text *t)
 {
 	static const char *const texts[][2] = {
-		{ "handler", "echo" },     { "chroot", "/srv" },   { "directory", "/tmp" },
-		{ "stderr", "null" },      { "env", "A=1" },       { "log.target", "syslog" },
-		{ "log_events", "start" }, { "listen", "tcp:80" }, { "redirect", "tcp:localhost:80" },
+		{ "handler", "echo" },
+		{ "chroot", "/srv" },
+		{ "directory", "/tmp" },
+		{ "stderr", "null" },
+		{ "env", "A=1" },
+		{ "log.target", "syslog" },
+		{ "log_events", "start" },
+		{ "listen", "tcp:80" },
+		{ "redirect", "tcp:localhost:80" },
 		{ "redirect_source", "127.0.0.2" },
 	};
 	const char *section = NULL;

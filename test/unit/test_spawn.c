@@ -332,7 +332,7 @@ own_pid(void)
 	struct spawn_failure f;
 	int out = high_file(), status;
 	pid_t pid = launch(&plan, &(struct spawn_fds){ out, out, 2, -1 }, envp,
-			  pid_env + strlen("LISTEN_PID="), &f);
+			   pid_env + strlen("LISTEN_PID="), &f);
 
 	waitpid(pid, &status, 0);
 	said = read_file(out);
@@ -763,8 +763,8 @@ given_away(void)
 	struct spawn_child c;
 	int out = memfd_create("evinet", MFD_CLOEXEC), in = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int err = open("/dev/null", O_RDWR | O_CLOEXEC), status;
-	pid_t pid = spawn_start(&plan, &(struct spawn_fds){ in, out, err, -1 }, SPAWN_GIVE_IN | SPAWN_GIVE_ERR,
-				envp, NULL, &c);
+	pid_t pid = spawn_start(&plan, &(struct spawn_fds){ in, out, err, -1 },
+				SPAWN_GIVE_IN | SPAWN_GIVE_ERR, envp, NULL, &c);
 
 	waitpid(pid, &status, 0);
 	tell(spawn_settled(&c) && status == 0, "a program gets descriptors that are given away");
