@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Runs the unit tests and the bats files, as many at once as there are cores and a bit, and closes
+# Runs the unit tests and the bats files, as many at once as there are cores, and closes
 # with one line: N passed, N failed. Arguments: only these files (test/bats/NAME.bats, NAME, unit).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export BUILD=${BUILD:-$PWD/build}
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-jobs=$(($(nproc) + 2))
+jobs=$(nproc)
 
 run_one() {
 	local file=$1 name
 	name=$(basename "$file")
 	case $file in
-	*.bats) timeout -k 10 300 bats --tap --timing "$file" ;;
-	*) timeout -k 10 300 "$file" ;;
+	*.bats) timeout -k 10 900 bats --tap --timing "$file" ;;
+	*) timeout -k 10 900 "$file" ;;
 	esac >"$results/$name.tap" 2>&1 </dev/null
 	local status=$?
 	# A file that dies early, or runs no test, has failed even if no line says so.

@@ -110,7 +110,7 @@ closest_complaints_ms() {
 	: >"$LOG"
 
 	began=$(now_ms)
-	run "$TOOL/client" -t 120 -n "$n" -c 1 -s 'question\n' -a 'an answer\n' "$(address_of answer)"
+	run "$TOOL/client" -t 600 -n "$n" -c 1 -s 'question\n' -a 'an answer\n' "$(address_of answer)"
 	echo "# in a row: $output in $(($(now_ms) - began)) ms" >&3
 	[ "$output" = "ok=$n reset=0 short=0 error=0" ]
 	wait_for_log ' end service=answer' "$n"

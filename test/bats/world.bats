@@ -685,7 +685,7 @@ err" ]
 @test "idle_timeout ends a silent session, and not one in which something moves now and then" {
 	local i
 	configure <<-CONF
-		service "idle" { listen = "tcp:127.0.0.1:0" idle_timeout = "500ms" drain_timeout = "50ms" exec = { "/bin/cat" } }
+		service "idle" { listen = "tcp:127.0.0.1:0" idle_timeout = "2s" drain_timeout = "50ms" exec = { "/bin/cat" } }
 	CONF
 	start_evinetd
 	connect 5 "$(port_of idle)"
@@ -693,11 +693,11 @@ err" ]
 	for i in 1 2 3 4 5 6; do
 		say 5 "$i"
 		[ "$(hear 5)" = "$i" ]
-		sleep 0.15
+		sleep 0.4
 	done
-	[ "$(log_lines 'end service=idle')" = 0 ]
 	say 5 last
 	[ "$(hear 5)" = last ]
+	[ "$(log_lines 'end service=idle')" = 0 ]
 	wait_for_log 'end service=idle'
 	grep -aq 'end service=idle .* how=timeout status=15' "$LOG"
 	disconnect 5
