@@ -31,8 +31,9 @@ TAILQ_HEAD(entry_list, entry);
 /* wait4(-1) looks at every child, which is quick as long as they are few. */
 enum { BUCKETS = 4096, FEW = 64, YOUNG_MS = 100, PID_RANGE = 256 };
 
-/* A sweep takes this part of the time, at most, but is not put off for less than it. */
-enum { SWEEP_SHARE = 50, SWEEP_MS = 10, SWEEP_MS_MAX = 900 };
+/* A sweep takes this part of the time, at most, but is not put off for less than it; after so many ends
+ * others have their turn. */
+enum { SWEEP_SHARE = 50, SWEEP_MS = 10, SWEEP_MS_MAX = 900, SWEEP_BATCH = 128 };
 
 static struct entry *table[BUCKETS];
 static struct entry_list children = TAILQ_HEAD_INITIALIZER(children);
@@ -137,7 +138,9 @@ reap_young(void)
 static void
 sweep_cb(evutil_socket_t fd, short what, void *arg)
 {
+	static const struct timeval at_once = { 0, 0 };
 	int64_t begin = clock_monotonic_ns();
+	int left = SWEEP_BATCH;
 	enum reaped r;
 
 	(void)fd;
@@ -147,10 +150,12 @@ sweep_cb(evutil_socket_t fd, short what, void *arg)
 	 * A young one is found at the end of it, and there is another way to find those. */
 	do
 		r = reap_one(-1);
-	while (r == REAPED_OLD);
-	if (r != REAPED_YOUNG)
+	while (r == REAPED_OLD && --left > 0);
+	if (r == REAPED_NONE)
 		sweep_ns = clock_monotonic_ns() - begin;
-	if (r != REAPED_NONE)
+	if (r == REAPED_OLD)
+		evtimer_add(sweep, &at_once);
+	else if (r == REAPED_YOUNG)
 		sweep_later();
 }
 

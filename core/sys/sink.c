@@ -136,6 +136,9 @@ stream_put(struct log_sink *base, const struct log_record *r)
 {
 	struct sink *k = (struct sink *)(void *)base;
 
+	/* Thousands of sessions may end in one turn of the loop, before anybody flushes. */
+	if (k->queue.len - k->sent + r->len > QUEUE_MAX)
+		sink_flush(k);
 	if (k->queue.len - k->sent + r->len > QUEUE_MAX) {
 		k->base.dropped++;
 		return;

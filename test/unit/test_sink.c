@@ -478,6 +478,29 @@ journal_target(void)
 	free(path);
 }
 
+/* Nobody flushes while much is said in one go: a file takes it all the same. */
+static void
+much_at_once(void)
+{
+	char *path = in_dir("much"), *target = xasprintf("file:%s", path), *s;
+	char line[201];
+	struct error err;
+	struct sink *k = sink_open(target, &err);
+
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	for (int i = 0; i < 20000; i++)
+		put(k, line);
+	is_int((int64_t)sink_for_log(k)->dropped, 0, "of four megabytes at once no line is dropped");
+	sink_free(k);
+	s = contents(path);
+	is_int((int64_t)strlen(s), 20000 * (int64_t)sizeof(line), "and a file has all of them");
+	unlink(path);
+	free(s);
+	free(target);
+	free(path);
+}
+
 int
 main(void)
 {
@@ -486,6 +509,7 @@ main(void)
 		return 1;
 	}
 	targets();
+	much_at_once();
 	files();
 	standard_error();
 	syslog_target();
