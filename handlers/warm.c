@@ -49,14 +49,16 @@ struct instance {
 	bool starting;
 	bool deaf; /* its end was closed while it should have waited */
 	bool killed;
+	bool unsettled; /* serves although its program may not run yet */
 	struct relay relay;
 };
 
 TAILQ_HEAD(instance_list, instance);
 
 struct warm_pool {
-	struct instance_list waiting; /* the oldest first */
-	struct instance_list leaving; /* have been told to end */
+	struct instance_list waiting;   /* the oldest first */
+	struct instance_list leaving;   /* have been told to end */
+	struct instance_list unsettled; /* serve, and we still have what was given to their programs */
 	int nwaiting;
 	struct event *timer;
 	int64_t backoff_ms; /* 0: the last one served */
@@ -254,6 +256,27 @@ fill(struct service *s, int starting)
 	}
 }
 
+static void
+settled(struct instance *i)
+{
+	if (i->unsettled)
+		TAILQ_REMOVE(&pool_of(i->service)->unsettled, i, entry);
+	i->unsettled = false;
+}
+
+/* Until then we keep the program's end open too, and the client would not see that it has closed it. */
+static void
+settle_serving(struct warm_pool *p)
+{
+	struct instance *i, *next;
+
+	for (i = TAILQ_FIRST(&p->unsettled); i; i = next) {
+		next = TAILQ_NEXT(i, entry);
+		if (spawn_settled(&i->child))
+			settled(i);
+	}
+}
+
 static int
 count_starting(struct warm_pool *p, int64_t now)
 {
@@ -303,7 +326,7 @@ next_look(const struct service *s, int64_t now, int starting)
 	const struct instance *i;
 	int64_t ms = -1;
 
-	if (starting > 0)
+	if (starting > 0 || !TAILQ_EMPTY(&p->unsettled))
 		sooner(&ms, TICK_MS);
 	if (!p->retired && p->nwaiting < s->conf->warm)
 		sooner(&ms, p->not_before > now ? p->not_before - now : TICK_MS);
@@ -325,6 +348,7 @@ tend_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	settle_serving(p);
 	kill_late_ones(p, now);
 	dismiss_old_ones(s, now);
 	if (!p->retired && now >= p->not_before)
@@ -421,6 +445,7 @@ ended_cb(const struct reap_status *st, void *arg)
 	struct instance *i = arg;
 
 	spawn_settled(&i->child);
+	settled(i);
 	i->pid = 0;
 	i->how = WIFSIGNALED(st->status) ? "signal" : "exit";
 	i->status = WIFSIGNALED(st->status) ? WTERMSIG(st->status) : WEXITSTATUS(st->status);
@@ -529,6 +554,11 @@ warm_start(struct conn *c, struct error *err)
 	c->data = i;
 	c->pid = i->pid;
 	c->relay = &i->relay;
+	if (!spawn_settled(&i->child)) {
+		i->unsettled = true;
+		TAILQ_INSERT_TAIL(&pool_of(s)->unsettled, i, entry);
+		look_again_in(pool_of(s), TICK_MS);
+	}
 	if (pool_of(s)->not_before <= clock_monotonic_ms())
 		look_again_in(pool_of(s), SOON_MS);
 	return 0;
@@ -585,6 +615,7 @@ warm_prepare(struct service *s, struct problems *problems)
 
 	TAILQ_INIT(&p->waiting);
 	TAILQ_INIT(&p->leaving);
+	TAILQ_INIT(&p->unsettled);
 	d->pool = p;
 	if (s->conf->wait) {
 		problem_add(problems, service_conf_origin(s->conf, NULL, "warm"), s->name, "warm",

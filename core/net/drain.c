@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/sys/fd.h"
+#include "core/sys/spawn.h"
 
 /* At most this much is dropped per wake-up, so that a flooding client has to share the loop. */
 enum { CHUNK = 65536, CHUNKS = 8 };
@@ -95,6 +97,7 @@ watch(struct drain *d)
 {
 	leave(d);
 	d->state = DRAIN_WATCHED;
+	d->fd = fd_move_up(d->fd, spawn_shared_below());
 	event_assign(&d->event, d->base, d->fd, EV_READ, input_cb, d);
 	if (wait_for_input(d) < 0)
 		finish(d);

@@ -170,7 +170,7 @@ capture_end(struct capture *k)
 		return;
 	}
 	/* Somebody else still has it. */
-	capture_watch(k, 0);
+	capture_watch(k, spawn_shared_below());
 	if (!k->readable)
 		capture_free(k);
 }

@@ -351,7 +351,11 @@ announce(struct daemon *d)
 
 	/* Whoever asked for the file waits for it. */
 	if (write_addr_file(d) < 0) {
+		/* Sessions that have begun already end first. */
 		fail(d, EX_OSERR, "the address file cannot be written");
+		d->done = false;
+		d->stopping = true;
+		registry_stop(&d->registry, true);
 		return;
 	}
 	d->ready = true;

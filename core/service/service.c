@@ -264,7 +264,7 @@ accept_cb(struct listener_socket *ls, int fd, const struct sockaddr *peer, sockl
 	addr_unmap(&ss, &len);
 	src = source_of((struct sockaddr *)&ss, uid);
 	/* Those that have left count no more. */
-	if (s->admission.slots.max > 0 || s->admission.slots.per_source > 0)
+	if (slots_full(&s->admission.slots) || slots_source_full(&s->admission.slots, &src))
 		drain_poll(SIZE_MAX);
 	r = admit(&s->admission, (struct sockaddr *)&ss, &src, clock_monotonic_ns());
 	if (r.verdict == ADMIT_REFUSE) {

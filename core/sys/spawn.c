@@ -73,7 +73,7 @@ enum { CROWD = 64, SLOTS = 1024, MOMENTS = 40 };
 
 static const struct timespec moment = { 0, 500000 };
 
-enum { CHILD_STACK = 32 * 1024, GUARD = 4096, MASK_BYTES = 8 };
+enum { CHILD_STACK = 32 * 1024, MASK_BYTES = 8 };
 
 enum method { METHOD_UNKNOWN, METHOD_ASYNC, METHOD_VM, METHOD_FORK };
 
@@ -111,6 +111,7 @@ static struct spawn_slot slots[SLOTS];
 static struct spawn_slot *unused; /* those that have been used before come first: their memory is warm */
 static size_t nslots;
 static struct spawn_slot waiting; /* of those children that the parent waits for */
+static struct spawn_slot *lent;   /* whose scratch memory the next child has; NULL: nobody asked */
 
 /* --- the child: raw calls only --- */
 
@@ -171,6 +172,10 @@ child_descriptors(struct spawn_slot *s)
 		if (r < 0)
 			child_fail(s, "dup2", r);
 	}
+	/* What belongs to others: an exec may take long, and they would not end before it. Where the call is
+	 * not known they are closed by the exec. */
+	if (s->report_fd < 0)
+		RAW3(SYS_close_range, s->fds.extra < 0 ? 3 : 4, ~0U, 0);
 }
 
 static void
@@ -323,22 +328,6 @@ settle(struct spawn_slot *s)
 	unused = s;
 }
 
-static bool
-has_stack(struct spawn_slot *s)
-{
-	char *stack;
-
-	if (s->stack)
-		return true;
-	stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1,
-		     0);
-	if (stack == MAP_FAILED)
-		return false;
-	mprotect(stack, GUARD, PROT_NONE);
-	s->stack = stack;
-	return true;
-}
-
 static void
 settle_all(void)
 {
@@ -374,6 +363,7 @@ spawn_scratch(size_t size)
 
 	if (!s)
 		s = &waiting;
+	lent = s;
 	if (s->scratch_size < size) {
 		s->scratch = xrealloc(s->scratch, size);
 		s->scratch_size = size;
@@ -445,6 +435,23 @@ clone3_call(struct clone_args *args, int (*fn)(void *), void *arg)
 	ret = x0;
 #endif
 	return ret;
+}
+
+static bool
+has_stack(struct spawn_slot *s)
+{
+	size_t guard = (size_t)sysconf(_SC_PAGESIZE);
+	char *memory;
+
+	if (s->stack)
+		return true;
+	memory = mmap(NULL, guard + CHILD_STACK, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (memory == MAP_FAILED)
+		return false;
+	mprotect(memory, guard, PROT_NONE);
+	s->stack = memory + guard;
+	return true;
 }
 
 static bool
@@ -602,14 +609,17 @@ pid_t
 spawn_start(const struct spawn_plan *plan, const struct spawn_fds *fds, unsigned give, char **envp,
 	    char *own_pid, struct spawn_child *c)
 {
-	struct spawn_slot *s;
+	struct spawn_slot *s = lent;
 	pid_t pid;
 
+	lent = NULL;
 	*c = (struct spawn_child){ NULL, { NULL, 0, 0 } };
 	if (!is_async() || must_wait(plan, fds))
 		return start_and_wait(plan, fds, give, envp, own_pid, c);
-	s = free_slot();
-	if (!s) {
+	/* Only the slot whose memory the child reads will do. */
+	if (!s)
+		s = free_slot();
+	if (!s || s == &waiting) {
 		c->failure = (struct spawn_failure){ "fork", EAGAIN, 0 };
 		return -1;
 	}

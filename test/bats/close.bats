@@ -326,3 +326,35 @@ heir_answers() {
 	echo word >&7
 	wait_for_log 'end service=later'
 }
+
+# A child on its way has copies of other sessions' connections until it has closed them.
+@test "a program whose exec takes long does not put off the end of other sessions" {
+	# With so few numbers the whole table of descriptors is copied.
+	# shellcheck disable=SC2016
+	run_under sh -c 'ulimit -n 512 && exec "$@"' sh
+	run_traced -P "$TOOL/answer" -e inject=execve:delay_enter=3000000
+	configure <<-CONF
+		service "cat" { listen = "tcp:127.0.0.1:0" exec = { "/bin/cat" } }
+		service "leave" { listen = "tcp:127.0.0.1:0" close = "leave" exec = { "/bin/cat" } }
+		service "slow" { listen = "tcp:127.0.0.1:0" exec = { "$TOOL/answer", "late" } }
+	CONF
+	start_evinetd
+	connect 5 "$(port_of cat)"
+	connect 6 "$(port_of leave)"
+	wait_for_log 'start service=leave'
+	background "$TOOL/client" -t 60 -a 'late\n' "$(address_of slow)"
+	wait_for_log 'start service=slow'
+	local began=$((${EPOCHREALTIME/./} / 1000))
+	python3 - <<-'END'
+		import os, socket
+		for fd in 5, 6:
+		    s = socket.socket(fileno=os.dup(fd))
+		    s.shutdown(socket.SHUT_WR)
+		    assert s.recv(10) == b""
+	END
+	echo "# both had ended after $((${EPOCHREALTIME/./} / 1000 - began)) ms" >&3
+	[ "$(log_lines 'end service=slow')" = 0 ]
+	wait "$HELPER"
+	disconnect 5
+	disconnect 6
+}

@@ -475,3 +475,21 @@ is_gone() {
 	[[ $output == *':3: warning: service "built-in": warm: has no effect on a built-in handler'* ]]
 	[[ $output == *':4: service "own": env: EVINET_WARM is set anew for each session'* ]]
 }
+
+@test "a client that finds the pool empty sees it when its program closes its output and goes on" {
+	mkfifo go
+	exec 7<>go
+	configure <<-CONF
+		service "closer" {
+			listen = "tcp:127.0.0.1:0"
+			warm   = 1
+			shell  = "echo hello; exec <$PWD/go >/dev/null; read -r word"
+		}
+	CONF
+	start_evinetd
+	run "$TOOL/client" -n 3 -c 3 -a 'hello\n' "$(address_of closer)"
+	[ "$output" = 'ok=3 reset=0 short=0 error=0' ]
+	[ "$(log_lines 'end service=closer')" = 0 ]
+	printf '%s\n' 1 2 3 4 5 6 >&7
+	wait_for_log 'end service=closer' 3
+}
