@@ -49,7 +49,7 @@ UNITS      := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 PROBES     := $(patsubst %.c,$(BUILD)/tool/%,$(notdir $(PROBE_SRC)))
 PAGES      := $(patsubst packaging/man/%.in,$(BUILD)/man/%,$(wildcard packaging/man/*.in))
 
-.PHONY: all demo check lint san tsan bench bench-quick bench-pictures bench-tools fuzz man install uninstall dist clean setup tests FORCE
+.PHONY: all demo check check-slow lint san tsan bench bench-quick bench-pictures bench-tools fuzz man install uninstall dist clean setup tests FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/evinetd $(BUILD)/evinet man
@@ -135,6 +135,12 @@ check:
 	@sh packaging/setup.sh check
 	@$(MAKE) --no-print-directory tests
 	@BUILD=$(abspath $(BUILD)) bash test/run.sh
+
+# What takes too long for every change: thousands of sessions in a row, hundreds at once.
+check-slow:
+	@sh packaging/setup.sh check
+	@$(MAKE) --no-print-directory tests
+	@BUILD=$(abspath $(BUILD)) bash test/run.sh slow
 
 # The whole suite once more with a build that notices memory errors and undefined behaviour.
 san:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the unit tests and the bats files, as many at once as there are cores, and closes
-# with one line: N passed, N failed. Arguments: only these files (test/bats/NAME.bats, NAME, unit).
+# with one line: N passed, N failed. Arguments: only these files (test/bats/NAME.bats, NAME, unit), or
+# "slow": what takes more than half a minute and is left out otherwise.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export BUILD=${BUILD:-$PWD/build}
@@ -27,13 +28,18 @@ run_one() {
 export -f run_one
 export results
 
+slow=(test/bats/load.bats)
 files=()
 if [ $# -eq 0 ]; then
 	# The longest first, as far as their size tells.
-	mapfile -t files < <(ls -S test/bats/*.bats "$BUILD"/unit/*)
+	mapfile -t files < <(ls -S test/bats/*.bats "$BUILD"/unit/* | grep -vxF "$(printf '%s\n' "${slow[@]}")")
 fi
 for f in "$@"; do
-	if [ "$f" = unit ]; then files+=("$BUILD"/unit/*); else files+=("test/bats/$(basename "$f" .bats).bats"); fi
+	case $f in
+	unit) files+=("$BUILD"/unit/*) ;;
+	slow) files+=("${slow[@]}") ;;
+	*) files+=("test/bats/$(basename "$f" .bats).bats") ;;
+	esac
 done
 printf '%s\n' "${files[@]}" | xargs -P "$jobs" -I{} bash -c 'run_one {}'
 passed=$(cat "$results"/*.tap | grep -cE '^ok ')

@@ -654,13 +654,17 @@ shut_down(struct daemon *d)
 {
 	sigset_t all;
 
-	/* One TERM more must not turn an orderly end into another status. */
+	/* One TERM more must not turn an orderly end into another status, to the very last. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	registry_free(&d->registry);
 	reap_clear();
-	for (size_t i = 0; i < d->nsignals; i++)
+	for (size_t i = 0; i < d->nsignals; i++) {
+		int sig = (int)event_get_signal(d->signals[i]);
+
 		event_free(d->signals[i]);
+		signal(sig, SIG_IGN);
+	}
 	if (d->flush)
 		event_free(d->flush);
 	if (d->addr_file && d->ready)

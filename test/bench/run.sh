@@ -404,6 +404,11 @@ done
 starts=$(cat "$work"/evinetd*.log 2>/dev/null | grep -c ' start service=')
 ends=$(cat "$work"/evinetd*.log 2>/dev/null | grep -c ' end service=')
 note log evinetd '' "starts=$starts" "ends=$ends"
+for log in "$work"/evinetd*.log; do
+	a=$(grep -c ' start service=' "$log")
+	b=$(grep -c ' end service=' "$log")
+	[ "$a" = "$b" ] || say "$(basename "$log" .log): $a sessions started, $b ended: $(grep ' stop \| repeated ' "$log" | tail -n 5)"
+done
 say "done"
 
 python3 test/bench/report.py "$raw" "$out" "rounds=$rounds" "seconds=$seconds" \
