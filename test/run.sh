@@ -32,6 +32,7 @@ slow=(test/bats/load.bats)
 files=()
 if [ $# -eq 0 ]; then
 	# The longest first, as far as their size tells.
+	# shellcheck disable=SC2010 # the names are ours
 	mapfile -t files < <(ls -S test/bats/*.bats "$BUILD"/unit/* | grep -vxF "$(printf '%s\n' "${slow[@]}")")
 fi
 for f in "$@"; do
