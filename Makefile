@@ -146,7 +146,7 @@ check-slow:
 san:
 	@sh packaging/setup.sh check
 	@$(MAKE) --no-print-directory tests BUILD=build-san SANITIZE=address,undefined CFLAGS='-O1 -g'
-	@BUILD=$(abspath build-san) SANITIZED=1 bash test/run.sh
+	@BUILD=$(abspath build-san) SANITIZED=1 bash test/run.sh all
 
 # What threads share, and the start of programs by fork, with a build that notices races.
 tsan:

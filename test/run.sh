@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the unit tests and the bats files, as many at once as there are cores, and closes
 # with one line: N passed, N failed. Arguments: only these files (test/bats/NAME.bats, NAME, unit), or
-# "slow": what takes more than half a minute and is left out otherwise.
+# "slow": what takes more than half a minute and is left out otherwise; "all" is both.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export BUILD=${BUILD:-$PWD/build}
@@ -30,15 +30,19 @@ export results
 
 slow=(test/bats/load.bats)
 files=()
-if [ $# -eq 0 ]; then
-	# The longest first, as far as their size tells.
-	# shellcheck disable=SC2010 # the names are ours
-	mapfile -t files < <(ls -S test/bats/*.bats "$BUILD"/unit/* | grep -vxF "$(printf '%s\n' "${slow[@]}")")
-fi
+# The longest first, as far as their size tells.
+mapfile -t all < <(ls -S test/bats/*.bats "$BUILD"/unit/*)
+[ $# -gt 0 ] || set -- quick
 for f in "$@"; do
 	case $f in
-	unit) files+=("$BUILD"/unit/*) ;;
+	all) files+=("${slow[@]}") ;;&
+	all | quick)
+		for file in "${all[@]}"; do
+			[[ " ${slow[*]} " == *" $file "* ]] || files+=("$file")
+		done
+		;;
 	slow) files+=("${slow[@]}") ;;
+	unit) files+=("$BUILD"/unit/*) ;;
 	*) files+=("test/bats/$(basename "$f" .bats).bats") ;;
 	esac
 done
