@@ -81,7 +81,8 @@ bool spawn_settled(struct spawn_child *);
 void spawn_abandon(struct spawn_child *);
 
 /* Memory, at least `size` bytes, for the arguments and environment of the next program that is
- * started. It is lent until that one has settled. */
+ * started. It is lent until that one has settled; spawn_start() is the next call of this module, or
+ * another spawn_scratch() if there is nothing to start after all. */
 void *spawn_scratch(size_t size);
 
 /* Descriptors below this may be lent to a child by sharing the table instead of copying all of it,
