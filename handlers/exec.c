@@ -92,7 +92,7 @@ young_cb(evutil_socket_t fd, short what, void *arg)
 			continue;
 		grow_up(c);
 		c->fd = fd_move_up(c->fd, spawn_shared_below());
-		capture_watch(c->capture, spawn_shared_below());
+		capture_watch(c->capture);
 	}
 	if (!TAILQ_EMPTY(&young))
 		set_young_timer(c ? c->started_ms + YOUNG_MS - now : YOUNG_MS);

@@ -138,7 +138,7 @@ start_program(struct instance *i, int own, struct error *err)
 	if (!i->capture)
 		return 0;
 	capture_set_pid(i->capture, i->pid);
-	capture_watch(i->capture, spawn_shared_below());
+	capture_watch(i->capture);
 	return 0;
 }
 

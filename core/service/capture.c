@@ -149,11 +149,11 @@ capture_set_session(struct capture *k, uint64_t session)
 
 /* Without memory for an event the lines come when the program ends, and it may have to wait. */
 void
-capture_watch(struct capture *k, int least)
+capture_watch(struct capture *k)
 {
 	if (!k || k->readable)
 		return;
-	k->fd = fd_move_up(k->fd, least);
+	k->fd = fd_move_up(k->fd, spawn_shared_below());
 	k->readable = event_new(k->service->registry->base, k->fd, EV_READ | EV_PERSIST, readable_cb, k);
 	if (k->readable)
 		event_add(k->readable, NULL);
@@ -170,7 +170,7 @@ capture_end(struct capture *k)
 		return;
 	}
 	/* Somebody else still has it. */
-	capture_watch(k, spawn_shared_below());
+	capture_watch(k);
 	if (!k->readable)
 		capture_free(k);
 }

@@ -22,9 +22,9 @@ void capture_set_pid(struct capture *, pid_t);
 /* What is written from now on belongs to this session; 0 at first means that there is none yet. */
 void capture_set_session(struct capture *, uint64_t session);
 
-/* From now on the loop watches the pipe, whose descriptor is moved to a number of at least `least`.
- * Accepts NULL. */
-void capture_watch(struct capture *, int least);
+/* From now on the loop watches the pipe, whose descriptor is moved above those that are lent to
+ * children. Accepts NULL. */
+void capture_watch(struct capture *);
 
 /* The program has ended: what it wrote is logged before this returns. If somebody else still has
  * the pipe, reading goes on until they are done. Accepts NULL. */

@@ -449,6 +449,7 @@ has_stack(struct spawn_slot *s)
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (memory == MAP_FAILED)
 		return false;
+	/* Without the guard page it would do as well: what the child needs is far less. */
 	mprotect(memory, guard, PROT_NONE);
 	s->stack = memory + guard;
 	return true;
