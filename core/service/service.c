@@ -158,10 +158,9 @@ nofile_calm_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	registry_keep_reserve(s->registry);
-	if (service_retry_pending(s)) {
-		evtimer_add(s->nofile_calm, &nofile_calm);
+	service_retry_pending(s);
+	if (evtimer_pending(s->nofile_calm, NULL))
 		return;
-	}
 	event_free(s->nofile_calm);
 	s->nofile_calm = NULL;
 	s->registry->short_of_files--;
@@ -199,6 +198,7 @@ service_hold_pending(struct service *s, bool on)
 	}
 }
 
+/* The calm begins when nobody waits any more, and not with the last failure. */
 bool
 service_retry_pending(struct service *s)
 {
@@ -206,12 +206,18 @@ service_retry_pending(struct service *s)
 
 	TAILQ_FOREACH(c, &s->conns, entry) {
 		if (c->pending) {
+			evtimer_add(s->nofile_calm, &nofile_calm);
 			conn_start(c);
 			return true; /* one descriptor, one try */
 		}
 	}
-	for (size_t i = 0; i < s->nlisteners; i++)
-		listener_release(s->listeners[i].listener, HOLD_NOFILE);
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		struct listener *l = s->listeners[i].listener;
+
+		if (listener_holds(l) & HOLD_NOFILE)
+			evtimer_add(s->nofile_calm, &nofile_calm);
+		listener_release(l, HOLD_NOFILE);
+	}
 	return false;
 }
 
