@@ -67,7 +67,8 @@ runs() {
 
 fetch() {
 	local peer=$1 packages=$2 program=$3 installed
-	[ -x "$folder/bin/$peer" ] && return
+	# A library that the machine had then may be gone.
+	[ -x "$folder/bin/$peer" ] && runs "$peer" "$folder/$peer/$program" && return
 	# systemd is far too large to be fetched for one tool.
 	installed=$(PATH=$PATH:/usr/sbin:/sbin command -v "${program##*/}")
 	if [ "$peer" = systemd ] || ! command -v dpkg-deb >/dev/null; then
