@@ -8,6 +8,8 @@ export BUILD=${BUILD:-$PWD/build}
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 jobs=$(nproc)
+# Sanitizers make every program slow to start.
+[ -z "${SANITIZED:-}" ] || export PATIENCE=${PATIENCE:-60}
 
 run_one() {
 	local file=$1 name
