@@ -351,7 +351,7 @@ is_gone() {
 		service "answer" { listen = "tcp:127.0.0.1:0" exec = { "$TOOL/answer", "the whole answer" } warm = 4 }
 	CONF
 	start_evinetd
-	run "$TOOL/client" -n 200 -c 4 -s 'a question\n' -a 'the whole answer\n' "$(address_of answer)"
+	run "$TOOL/client" -t $((PATIENCE * 3 / 2)) -n 200 -c 4 -s 'a question\n' -a 'the whole answer\n' "$(address_of answer)"
 	[ "$output" = "ok=200 reset=0 short=0 error=0" ]
 	wait_for_log ' end service=answer' 200
 }

@@ -7,7 +7,7 @@
  *   -f FILE  send this file         -H       end the own direction after sending
  *   -d MS    wait before sending    -k MS    stay that long after the end of the answer
  *   -a TEXT  the answer expected    -p       print the answers instead of judging them
- *   -t S     longest time for all (120)
+ *   -t S     longest time for all (30)
  *
  * Prints ok=N reset=N short=N error=N: ok is the whole answer and a clean end, after everything was
  * sent; short a clean end with any other answer; error anything else, being late included. A
@@ -344,7 +344,7 @@ main(int argc, char **argv)
 	int total = 1, at_once = 1, option;
 	const char *text = "", *answer = "", *file = NULL;
 	size_t filler = 0;
-	int64_t limit = 120000;
+	int64_t limit = 30000;
 	char *out = NULL, *expected;
 
 	while ((option = getopt(argc, argv, "n:c:s:z:f:Hd:k:a:pt:")) != -1) {
