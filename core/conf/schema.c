@@ -19,6 +19,7 @@ static const char *const bind_words[] = { "all", "first", NULL };
 static const char *const listen_error_words[] = { "skip", "retry", "exit", NULL };
 static const char *const close_words[] = { "drain", "leave", NULL };
 static const char *const full_words[] = { "wait", "refuse", NULL };
+static const char *const ident_words[] = { "off", "log", "require", NULL };
 static const char *const redirect_proxy_words[] = { "off", "v1", "v2", NULL };
 static const char *const warm_header_words[] = { "none", "proxy-v1", "env-line", NULL };
 static const char *const family_words[] = { "unspec", "inet", "inet6", NULL };
@@ -32,7 +33,8 @@ static const int signal_numbers[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGKILL,
 const char *const schema_log_events[] = { "listen",    "fail",       "listen_error", "resolve_error",
 					  "start",     "refuse",     "hold",         "release",
 					  "end",       "exec_error", "stderr",       "redirect_error",
-					  "warm_exit", NULL };
+					  "warm_exit", "ban",        "ident",        "rpc",
+					  "tcpmux",    NULL };
 
 static const struct {
 	const char *word;
@@ -45,7 +47,7 @@ static const struct {
 
 const int schema_limit_resources[LIMITS] = {
 	RLIMIT_AS,    RLIMIT_CORE,    RLIMIT_CPU,   RLIMIT_DATA,  RLIMIT_NOFILE,
-	RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_NPROC, RLIMIT_STACK,
+	RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_NPROC, RLIMIT_STACK, RLIMIT_RSS,
 };
 
 static int
@@ -129,6 +131,58 @@ check_event(const char *s, struct error *err)
 		if (strcmp(*e, s) == 0)
 			return 0;
 	return error_set(err, 0, "no service event is called \"%s\"", s);
+}
+
+static int
+check_word(const char *s, const char *const *words, struct error *err)
+{
+	struct text t = { 0 };
+
+	for (const char *const *w = words; *w; w++)
+		if (strcmp(*w, s) == 0)
+			return 0;
+	for (const char *const *w = words; *w; w++)
+		text_printf(&t, "%s%s", w == words ? "" : ", ", *w);
+	error_set(err, 0, "expected one of %s, not \"%s\"", t.s, s);
+	text_clear(&t);
+	return -1;
+}
+
+static int
+check_success(const char *s, struct error *err)
+{
+	static const char *const words[] = { "pid", "host", "userid", "exit", "duration", "traffic", NULL };
+
+	return check_word(s, words, err);
+}
+
+static int
+check_failure(const char *s, struct error *err)
+{
+	static const char *const words[] = { "host", "userid", "attempt", NULL };
+
+	return check_word(s, words, err);
+}
+
+static int
+check_load(const char *s, struct error *err)
+{
+	char *end;
+	double d = strtod(s, &end);
+
+	if (*s >= '0' && *s <= '9' && !*end && d > 0 && d < 1e6)
+		return 0;
+	return error_set(err, 0, "expected a number above 0, such as 2.5, not \"%s\"", s);
+}
+
+static int
+check_ban(const char *s, struct error *err)
+{
+	int64_t ms;
+
+	if (strcmp(s, "forever") == 0)
+		return 0;
+	return parse_duration_ms(s, &ms, err);
 }
 
 static int
@@ -244,6 +298,7 @@ const struct option service_rows[] = {
 	LIMIT(memlock, 6, "Locked memory, in bytes."),
 	LIMIT(nproc, 7, "Processes of the user."),
 	LIMIT(stack, 8, "Stack, in bytes."),
+	LIMIT(rss, 9, "Resident memory, in bytes; Linux takes it and does nothing about it."),
 	{ .name = "env", .type = OPT_LIST, AT(env), .check = check_assignment, D,
 	  .doc = "Variables for the program, as NAME=VALUE." },
 	{ .name = "pass_env", .type = OPT_LIST, AT(pass_env), .check = check_variable, D,
@@ -274,6 +329,16 @@ const struct option service_rows[] = {
 	{ .name = "capabilities", .type = OPT_LIST, AT(capabilities), .check = check_not_empty, D,
 	  .doc = "Exactly these capabilities, whatever the user; {} for none. Unchanged if not given." },
 
+	{ .name = "tcpmux", .type = OPT_STRING, AT(tcpmux), .check = check_not_empty,
+	  .doc = "Name under which services with handler = tcpmux offer this one (RFC 1078). Such a service "
+		 "needs no address of its own." },
+	{ .name = "tcpmux_plus", .type = OPT_BOOL, AT(tcpmux_plus), .def = "false",
+	  .doc = "tcpmux says +Go to the client; otherwise the program itself says so." },
+	{ .name = "rpc_program", .type = OPT_STRING, AT(rpc_program), .check = check_not_empty,
+	  .doc = "ONC RPC program, a name or a number, that is registered with rpcbind." },
+	{ .name = "rpc_version", .type = OPT_STRING, AT(rpc_version), .check = check_not_empty,
+	  .doc = "Its versions: one number, or a range such as 2-4." },
+
 	{ .name = "redirect", .type = OPT_STRING, AT(redirect), .check = check_redirect,
 	  .doc = "Where connections are passed on to: an address of any kind that takes connections. Without "
 		 "a host it is localhost. Implies handler = redirect." },
@@ -300,26 +365,72 @@ const struct option service_rows[] = {
 	  .doc = "Addresses and prefixes that may connect; everyone if not given, nobody if {}." },
 	{ .name = "deny", .type = OPT_LIST, AT(deny), .check = check_not_empty, D,
 	  .doc = "Addresses and prefixes that may not connect; wins over allow." },
+	{ .name = "hours", .type = OPT_LIST, AT(hours), .check = check_not_empty, D,
+	  .doc = "When clients may connect, such as 08:00-17:30, by the machine's local time. An interval may "
+		 "go over midnight; the minute that it ends with is part of it, and 24:00 is the end of a day." },
 	{ .name = "instances", .type = OPT_INT, AT(instances), .def = "0", .unit = "sessions", .max = 1000000, D,
 	  .doc = "Sessions at once; further clients wait in the queue. 0 for no limit." },
 	{ .name = "per_source", .type = OPT_INT, AT(per_source), .def = "0", .unit = "sessions", .max = 1000000, D,
 	  .doc = "Sessions at once from one address (one user on unix sockets); further ones are refused. "
 		 "0 for no limit." },
+	{ .name = "per_prefix", .type = OPT_INT, AT(per_prefix), .def = "0", .unit = "sessions", .max = 1000000, D,
+	  .doc = "Sessions at once from one network, as prefix_ipv4 and prefix_ipv6 divide them; further ones "
+		 "are refused. 0 for no limit." },
+	{ .name = "prefix_ipv4", .type = OPT_INT, AT(prefix_ipv4), .def = "24", .unit = "bits", .max = 32, D,
+	  .doc = "Length of the IPv4 prefixes that per_prefix counts." },
+	{ .name = "prefix_ipv6", .type = OPT_INT, AT(prefix_ipv6), .def = "64", .unit = "bits", .max = 128, D,
+	  .doc = "Length of the IPv6 prefixes that per_prefix counts." },
 	{ .name = "rate", .type = OPT_RATE, AT(rate), D,
 	  .doc = "Sessions started per time, such as 50/1s; further clients wait in the queue." },
 	{ .name = "rate_burst", .type = OPT_INT, AT(rate_burst), .def = "0", .unit = "sessions", .max = 1000000, D,
 	  .doc = "Sessions that may start at once after a quiet time; 0 for the count of rate." },
+	{ .name = "rate_pause", .type = OPT_DURATION, AT(rate_pause), .def = "0", .max = 86400000, D,
+	  .doc = "How long nobody is accepted once rate is exceeded; 0: until the next session may start." },
+	{ .name = "per_source_rate", .type = OPT_RATE, AT(per_source_rate), D,
+	  .doc = "Sessions started per time from one address, such as 10/1m; further ones are refused." },
 	{ .name = "when_full", .type = OPT_ENUM, AT(when_full), .def = "wait", .words = full_words, D,
 	  .doc = "What instances and rate do to further clients: let them wait in the queue, or refuse them." },
+	{ .name = "max_load", .type = OPT_STRING, AT(max_load), .check = check_load, D,
+	  .doc = "Clients are refused while the machine's load average of one minute is this high, such as "
+		 "2.5." },
+	{ .name = "min_memory", .type = OPT_SIZE, AT(min_memory), .def = "0", .unit = "bytes", .max = INT64_MAX, D,
+	  .doc = "Clients are refused while less memory than this is available; 0 for no limit." },
+	{ .name = "ban", .type = OPT_STRING, AT(ban), .check = check_ban,
+	  .doc = "A sensor: whoever connects is refused, and by all services for this long; forever is until "
+		 "the daemon ends, 0 is not at all." },
+	{ .name = "tcp_wrappers", .type = OPT_STRING, AT(tcp_wrappers), .check = check_not_empty, D,
+	  .doc = "Asks /etc/hosts.allow and /etc/hosts.deny, with this name of a daemon (libwrap, where it is "
+		 "built in)." },
+	{ .name = "ident", .type = OPT_ENUM, AT(ident), .def = "off", .words = ident_words, D,
+	  .doc = "Whether the client's machine is asked for the name of its user (RFC 1413): log tells it by "
+		 "an event, require refuses clients whose machine does not answer." },
+	{ .name = "ident_timeout", .type = OPT_DURATION, AT(ident_timeout), .def = "30s", .min = 10,
+	  .max = 3600000, D, .doc = "Longest wait for that answer." },
+	{ .name = "banner", .type = OPT_STRING, AT(banner), .check = check_path, D,
+	  .doc = "File that every client is sent before anything else." },
+	{ .name = "banner_allow", .type = OPT_STRING, AT(banner_allow), .check = check_path, D,
+	  .doc = "File that clients are sent before they are served." },
+	{ .name = "banner_deny", .type = OPT_STRING, AT(banner_deny), .check = check_path, D,
+	  .doc = "File that clients are sent when they are refused." },
 
 	{ .name = "log_events", .group = "Logging", .type = OPT_LIST, AT(log_events), .check = check_event, D,
 	  .doc = "The events of this service that are logged; all if not given." },
+	{ .name = "id", .type = OPT_STRING, AT(id), .check = check_not_empty,
+	  .doc = "What lines of the xinetd format call the service, if not its name." },
 	{ .name = "target", .section = "log", .type = OPT_STRING, AT(log.target), .check = sink_check_target, D,
 	  .doc = "Where this service's events go: stderr, syslog, journal or file:PATH." },
 	{ .name = "format", .section = "log", .type = OPT_ENUM, AT(log.format), .words = log_format_names, D,
 	  .doc = "Form of an event." },
 	{ .name = "level", .section = "log", .type = OPT_ENUM, AT(log.level), .words = log_level_names, D,
 	  .doc = "The least important events that are logged: error, warning, info or debug." },
+	{ .name = "limit", .section = "log", .type = OPT_LIMIT, AT(log.limit), D,
+	  .doc = "Size of a log file, soft:hard: past the first a warning is logged, past the second nothing more "
+		 "is written to it." },
+	{ .name = "success", .section = "log", .type = OPT_LIST, AT(log.success), .check = check_success, D,
+	  .doc = "What START and EXIT lines of the xinetd format tell: pid, host, userid, exit, duration, "
+		 "traffic; none of these lines if {}." },
+	{ .name = "failure", .section = "log", .type = OPT_LIST, AT(log.failure), .check = check_failure, D,
+	  .doc = "What FAIL lines of the xinetd format tell: host, userid, attempt; none of these lines if {}." },
 	{ .name = NULL },
 };
 
@@ -350,6 +461,14 @@ const struct option global_rows[] = {
 	  .doc = "Form of an event." },
 	{ .name = "level", .section = "log", .type = OPT_ENUM, IN(global_conf, log.level), .words = log_level_names,
 	  .doc = "The least important events that are logged: error, warning, info or debug." },
+	{ .name = "limit", .section = "log", .type = OPT_LIMIT, IN(global_conf, log.limit),
+	  .doc = "Size of a log file, soft:hard: past the first a warning is logged, past the second nothing more "
+		 "is written to it." },
+	{ .name = "success", .section = "log", .type = OPT_LIST, IN(global_conf, log.success), .check = check_success,
+	  .doc = "What START and EXIT lines of the xinetd format tell: pid, host, userid, exit, duration, "
+		 "traffic; none of these lines if {}." },
+	{ .name = "failure", .section = "log", .type = OPT_LIST, IN(global_conf, log.failure), .check = check_failure,
+	  .doc = "What FAIL lines of the xinetd format tell: host, userid, attempt; none of these lines if {}." },
 	{ .name = NULL },
 };
 /* clang-format on */

@@ -11,12 +11,13 @@ enum bind_policy { BIND_ALL, BIND_FIRST };
 enum listen_error_policy { LISTEN_ERROR_SKIP, LISTEN_ERROR_RETRY, LISTEN_ERROR_EXIT };
 enum close_policy { CLOSE_DRAIN, CLOSE_LEAVE };
 enum full_policy { FULL_WAIT, FULL_REFUSE };
+enum ident_policy { IDENT_OFF, IDENT_LOG, IDENT_REQUIRE };
 enum redirect_proxy { PROXY_OFF, PROXY_V1, PROXY_V2 };
 enum warm_header { HEADER_NONE, HEADER_PROXY_V1, HEADER_ENV_LINE };
 
 enum { NUMBER_UNSET = INT_MIN }; /* for numbers that may be negative */
 
-enum { LIMITS = 9 };
+enum { LIMITS = 10 };
 
 /* `listener { … }`: the long form of one listener, in the words of getaddrinfo. */
 struct listener_conf {
@@ -32,7 +33,9 @@ struct listener_conf {
 
 struct log_conf {
 	char *target;
-	int format, level; /* -1: as the daemon's */
+	int format, level;                  /* -1: as the daemon's */
+	struct limit_spec limit;            /* bytes of a file */
+	struct list_value success, failure; /* what lines of the xinetd format show */
 };
 
 /* What is known about a key that was given. */
@@ -87,6 +90,9 @@ struct service_conf {
 	int64_t drain_timeout;
 	bool no_new_privs;
 	struct list_value capabilities;
+	char *tcpmux; /* the name that tcpmux handlers offer it under */
+	bool tcpmux_plus;
+	char *rpc_program, *rpc_version;
 	char *redirect, *redirect_source;
 	int redirect_proxy;
 	int64_t connect_timeout;
@@ -95,12 +101,23 @@ struct service_conf {
 	int warm_header;
 
 	struct list_value allow, deny;
-	int instances, per_source; /* 0: no limit */
-	struct rate_spec rate;
+	struct list_value hours;
+	int instances, per_source, per_prefix; /* 0: no limit */
+	int prefix_ipv4, prefix_ipv6;          /* bits of a prefix that per_prefix counts */
+	struct rate_spec rate, per_source_rate;
 	int64_t rate_burst; /* 0: as much as the rate's count */
+	int64_t rate_pause; /* 0: until the next token */
 	int when_full;
+	char *max_load; /* a decimal number */
+	int64_t min_memory;
+	char *ban; /* a duration, or "forever": the service is a sensor */
+	char *tcp_wrappers;
+	int ident;
+	int64_t ident_timeout;
+	char *banner, *banner_allow, *banner_deny;
 
 	struct list_value log_events;
+	char *id; /* what xinetd's log lines call it; NULL: its name */
 	struct log_conf log;
 };
 

@@ -1,0 +1,8 @@
+#include "core/foreign/foreign.h"
+
+void
+inetd_read(const char *path, struct foreign *out)
+{
+	foreign_file(out, path);
+	out->unreadable = true;
+}
