@@ -49,7 +49,7 @@ UNITS      := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 PROBES     := $(patsubst %.c,$(BUILD)/tool/%,$(notdir $(PROBE_SRC)))
 PAGES      := $(patsubst packaging/man/%.in,$(BUILD)/man/%,$(wildcard packaging/man/*.in))
 
-.PHONY: all demo check check-slow lint san tsan bench bench-quick bench-pictures bench-tools fuzz man install uninstall dist clean setup tests FORCE
+.PHONY: all demo check check-slow check-xinetd lint san tsan bench bench-quick bench-pictures bench-tools fuzz man install uninstall dist clean setup tests FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/evinetd $(BUILD)/evinet man
@@ -141,6 +141,12 @@ check-slow:
 	@sh packaging/setup.sh check
 	@$(MAKE) --no-print-directory tests
 	@BUILD=$(abspath $(BUILD)) bash test/run.sh slow
+
+# The same files and clients for xinetd itself and for evinetd under its name.
+check-xinetd:
+	@sh packaging/setup.sh xinetd
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(abspath $(BUILD)) bash test/xinetd/run.sh $(CASES)
 
 # The whole suite once more with a build that notices memory errors and undefined behaviour.
 san:

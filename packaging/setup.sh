@@ -5,6 +5,7 @@
 #   check   build, and what the tests run    lint   build, and what test/lint.sh asks
 #   fuzz    what the fuzzers need beside build
 #   bench   build, and what test/bench/run.sh runs
+#   xinetd  build, and what test/xinetd/run.sh runs
 #
 # Silent and quick when everything is there. Otherwise root installs it with the distribution's own
 # package manager, and so does a user who may use sudo without a password; anyone else is told the
@@ -14,42 +15,42 @@ set -u
 # purposes what is looked for apt-get       dnf                  apk                pacman           zypper
 # A "+" joins several packages; a "-" says that the distribution has none, and then it is not asked for.
 table='
-bcdl.p cmd:cc               gcc              gcc                  gcc                gcc              gcc
-bcdl.p header:stdlib.h      libc6-dev        glibc-devel          musl-dev           glibc            glibc-devel
-bcdl.p header:linux/types.h linux-libc-dev   kernel-headers       linux-headers      linux-api-headers linux-glibc-devel
-bcdl.p cmd:pkg-config       pkg-config       pkgconf-pkg-config   pkgconf            pkgconf          pkgconf-pkg-config
-bcdl.p pc:libevent_core     libevent-dev     libevent-devel       libevent-dev       libevent         libevent-devel
-bcdl.p pc:libconfuse        libconfuse-dev   libconfuse-devel     confuse-dev        confuse          libconfuse-devel
-.cdl.p cmd:bash             bash             bash                 bash               bash             bash
-.cd... cmd:git              git              git-core             git                git              git-core
-.cd... git:git-daemon       git              git-daemon           git-daemon         git              git-daemon
-.cd... cmd:socat            socat            socat                socat              socat            socat
-.c.... cmd:bats             bats             bats                 bats               bats             bats
-.c.... asan:libasan         gcc              libasan+libubsan     -                  gcc-libs         gcc
-.c.... cmd:rsync            rsync            rsync                rsync              rsync            rsync
-.c.... cmd:in.tftpd         tftpd-hpa        tftp-server          tftp-hpa           tftp-hpa         tftp
-.c.... cmd:tftp             tftp-hpa         tftp                 tftp-hpa           tftp-hpa         tftp
-.c.... cmd:nc               netcat-openbsd   nmap-ncat            netcat-openbsd     openbsd-netcat   netcat-openbsd
-.c.... cmd:strace           strace           strace               strace             strace           strace
-.c...p cmd:python3          python3          python3              python3            python           python3
-.c.... cmd:perl             perl             perl                 perl               perl             perl
-.c...p cmd:pgrep            procps           procps-ng            procps-ng          procps-ng        procps
-.c.... cmd:ss               iproute2         iproute              iproute2           iproute2         iproute2
-.c.... cmd:ip               iproute2         iproute              iproute2           iproute2         iproute2
-.c.... cmd:unshare          util-linux       util-linux           util-linux         util-linux       util-linux
-.c.... cmd:mount            mount            util-linux           mount              util-linux       util-linux
-.c.... cmd:setpriv          util-linux       util-linux           setpriv            util-linux       util-linux
-.c.... etc:protocols        netbase          setup                alpine-baselayout  iana-etc         netcfg
-.c.... etc:services         netbase          setup                alpine-baselayout  iana-etc         netcfg
-.c.... cmd:jq               jq               jq                   jq                 jq               jq
-.....p cmd:gnuplot          gnuplot-nox      gnuplot              gnuplot            gnuplot          gnuplot
-...l.. cmd:cppcheck         cppcheck         cppcheck             cppcheck           cppcheck         cppcheck
-...lf. cmd:clang            clang            clang                clang              clang            clang
-....f. rt:fuzzer            libclang-rt-dev  compiler-rt          compiler-rt        compiler-rt      clang
-...l.. cmd:clang-tidy       clang-tidy       clang-tools-extra    clang-extra-tools  clang            clang-tools
-...l.. cmd:clang-format     clang-format     clang-tools-extra    clang-extra-tools  clang            clang-tools
-...l.. cmd:shellcheck       shellcheck       ShellCheck           shellcheck         shellcheck       ShellCheck
-...l.. cmd:mandoc           mandoc           mandoc               mandoc             mandoc           mandoc
+bcdl.px cmd:cc               gcc              gcc                  gcc                gcc              gcc
+bcdl.px header:stdlib.h      libc6-dev        glibc-devel          musl-dev           glibc            glibc-devel
+bcdl.px header:linux/types.h linux-libc-dev   kernel-headers       linux-headers      linux-api-headers linux-glibc-devel
+bcdl.px cmd:pkg-config       pkg-config       pkgconf-pkg-config   pkgconf            pkgconf          pkgconf-pkg-config
+bcdl.px pc:libevent_core     libevent-dev     libevent-devel       libevent-dev       libevent         libevent-devel
+bcdl.px pc:libconfuse        libconfuse-dev   libconfuse-devel     confuse-dev        confuse          libconfuse-devel
+.cdl.px cmd:bash             bash             bash                 bash               bash             bash
+.cd.... cmd:git              git              git-core             git                git              git-core
+.cd.... git:git-daemon       git              git-daemon           git-daemon         git              git-daemon
+.cd.... cmd:socat            socat            socat                socat              socat            socat
+.c..... cmd:bats             bats             bats                 bats               bats             bats
+.c..... asan:libasan         gcc              libasan+libubsan     -                  gcc-libs         gcc
+.c..... cmd:rsync            rsync            rsync                rsync              rsync            rsync
+.c..... cmd:in.tftpd         tftpd-hpa        tftp-server          tftp-hpa           tftp-hpa         tftp
+.c..... cmd:tftp             tftp-hpa         tftp                 tftp-hpa           tftp-hpa         tftp
+.c..... cmd:nc               netcat-openbsd   nmap-ncat            netcat-openbsd     openbsd-netcat   netcat-openbsd
+.c..... cmd:strace           strace           strace               strace             strace           strace
+.c...px cmd:python3          python3          python3              python3            python           python3
+.c..... cmd:perl             perl             perl                 perl               perl             perl
+.c...px cmd:pgrep            procps           procps-ng            procps-ng          procps-ng        procps
+.c..... cmd:ss               iproute2         iproute              iproute2           iproute2         iproute2
+.c....x cmd:ip               iproute2         iproute              iproute2           iproute2         iproute2
+.c....x cmd:unshare          util-linux       util-linux           util-linux         util-linux       util-linux
+.c....x cmd:mount            mount            util-linux           mount              util-linux       util-linux
+.c..... cmd:setpriv          util-linux       util-linux           setpriv            util-linux       util-linux
+.c....x etc:protocols        netbase          setup                alpine-baselayout  iana-etc         netcfg
+.c....x etc:services         netbase          setup                alpine-baselayout  iana-etc         netcfg
+.c..... cmd:jq               jq               jq                   jq                 jq               jq
+.....p. cmd:gnuplot          gnuplot-nox      gnuplot              gnuplot            gnuplot          gnuplot
+...l... cmd:cppcheck         cppcheck         cppcheck             cppcheck           cppcheck         cppcheck
+...lf.. cmd:clang            clang            clang                clang              clang            clang
+....f.. rt:fuzzer            libclang-rt-dev  compiler-rt          compiler-rt        compiler-rt      clang
+...l... cmd:clang-tidy       clang-tidy       clang-tools-extra    clang-extra-tools  clang            clang-tools
+...l... cmd:clang-format     clang-format     clang-tools-extra    clang-extra-tools  clang            clang-tools
+...l... cmd:shellcheck       shellcheck       ShellCheck           shellcheck         shellcheck       ShellCheck
+...l... cmd:mandoc           mandoc           mandoc               mandoc             mandoc           mandoc
 '
 
 say() {
@@ -166,8 +167,9 @@ demo) letter=d ;;
 lint) letter=l ;;
 fuzz) letter=f ;;
 bench) letter=p ;;
+xinetd) letter=x ;;
 *)
-	echo "usage: sh packaging/setup.sh build|check|demo|lint|fuzz|bench" >&2
+	echo "usage: sh packaging/setup.sh build|check|demo|lint|fuzz|bench|xinetd" >&2
 	exit 64
 	;;
 esac
