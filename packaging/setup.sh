@@ -6,6 +6,7 @@
 #   fuzz    what the fuzzers need beside build
 #   bench   build, and what test/bench/run.sh runs
 #   xinetd  build, and what test/xinetd/run.sh runs
+#   services  what test/bats/services.bats serves
 #
 # Silent and quick when everything is there. Otherwise root installs it with the distribution's own
 # package manager, and so does a user who may use sudo without a password; anyone else is told the
@@ -15,42 +16,57 @@ set -u
 # purposes what is looked for apt-get       dnf                  apk                pacman           zypper
 # A "+" joins several packages; a "-" says that the distribution has none, and then it is not asked for.
 table='
-bcdl.px cmd:cc               gcc              gcc                  gcc                gcc              gcc
-bcdl.px header:stdlib.h      libc6-dev        glibc-devel          musl-dev           glibc            glibc-devel
-bcdl.px header:linux/types.h linux-libc-dev   kernel-headers       linux-headers      linux-api-headers linux-glibc-devel
-bcdl.px cmd:pkg-config       pkg-config       pkgconf-pkg-config   pkgconf            pkgconf          pkgconf-pkg-config
-bcdl.px pc:libevent_core     libevent-dev     libevent-devel       libevent-dev       libevent         libevent-devel
-bcdl.px pc:libconfuse        libconfuse-dev   libconfuse-devel     confuse-dev        confuse          libconfuse-devel
-.cdl.px cmd:bash             bash             bash                 bash               bash             bash
-.cd.... cmd:git              git              git-core             git                git              git-core
-.cd.... git:git-daemon       git              git-daemon           git-daemon         git              git-daemon
-.cd.... cmd:socat            socat            socat                socat              socat            socat
-.c..... cmd:bats             bats             bats                 bats               bats             bats
-.c..... asan:libasan         gcc              libasan+libubsan     -                  gcc-libs         gcc
-.c..... cmd:rsync            rsync            rsync                rsync              rsync            rsync
-.c..... cmd:in.tftpd         tftpd-hpa        tftp-server          tftp-hpa           tftp-hpa         tftp
-.c..... cmd:tftp             tftp-hpa         tftp                 tftp-hpa           tftp-hpa         tftp
-.c..... cmd:nc               netcat-openbsd   nmap-ncat            netcat-openbsd     openbsd-netcat   netcat-openbsd
-.c..... cmd:strace           strace           strace               strace             strace           strace
-.c...px cmd:python3          python3          python3              python3            python           python3
-.c..... cmd:perl             perl             perl                 perl               perl             perl
-.c...px cmd:pgrep            procps           procps-ng            procps-ng          procps-ng        procps
-.c..... cmd:ss               iproute2         iproute              iproute2           iproute2         iproute2
-.c....x cmd:ip               iproute2         iproute              iproute2           iproute2         iproute2
-.c....x cmd:unshare          util-linux       util-linux           util-linux         util-linux       util-linux
-.c....x cmd:mount            mount            util-linux           mount              util-linux       util-linux
-.c..... cmd:setpriv          util-linux       util-linux           setpriv            util-linux       util-linux
-.c....x etc:protocols        netbase          setup                alpine-baselayout  iana-etc         netcfg
-.c....x etc:services         netbase          setup                alpine-baselayout  iana-etc         netcfg
-.c..... cmd:jq               jq               jq                   jq                 jq               jq
-.....p. cmd:gnuplot          gnuplot-nox      gnuplot              gnuplot            gnuplot          gnuplot
-...l... cmd:cppcheck         cppcheck         cppcheck             cppcheck           cppcheck         cppcheck
-...lf.. cmd:clang            clang            clang                clang              clang            clang
-....f.. rt:fuzzer            libclang-rt-dev  compiler-rt          compiler-rt        compiler-rt      clang
-...l... cmd:clang-tidy       clang-tidy       clang-tools-extra    clang-extra-tools  clang            clang-tools
-...l... cmd:clang-format     clang-format     clang-tools-extra    clang-extra-tools  clang            clang-tools
-...l... cmd:shellcheck       shellcheck       ShellCheck           shellcheck         shellcheck       ShellCheck
-...l... cmd:mandoc           mandoc           mandoc               mandoc             mandoc           mandoc
+bcdl.pxs cmd:cc               gcc              gcc                  gcc                gcc              gcc
+bcdl.pxs header:stdlib.h      libc6-dev        glibc-devel          musl-dev           glibc            glibc-devel
+bcdl.pxs header:linux/types.h linux-libc-dev   kernel-headers       linux-headers      linux-api-headers linux-glibc-devel
+bcdl.pxs cmd:pkg-config       pkg-config       pkgconf-pkg-config   pkgconf            pkgconf          pkgconf-pkg-config
+bcdl.pxs pc:libevent_core     libevent-dev     libevent-devel       libevent-dev       libevent         libevent-devel
+bcdl.pxs pc:libconfuse        libconfuse-dev   libconfuse-devel     confuse-dev        confuse          libconfuse-devel
+.cdl.px. cmd:bash             bash             bash                 bash               bash             bash
+.cd....s cmd:git              git              git-core             git                git              git-core
+.cd....s git:git-daemon       git              git-daemon           git-daemon         git              git-daemon
+.cd....s cmd:socat            socat            socat                socat              socat            socat
+.c...... cmd:bats             bats             bats                 bats               bats             bats
+.c...... asan:libasan         gcc              libasan+libubsan     -                  gcc-libs         gcc
+.c.....s cmd:rsync            rsync            rsync                rsync              rsync            rsync
+.c.....s cmd:in.tftpd         tftpd-hpa        tftp-server          tftp-hpa           tftp-hpa         tftp
+.c.....s cmd:tftp             tftp-hpa         tftp                 tftp-hpa           tftp-hpa         tftp
+.c...... cmd:nc               netcat-openbsd   nmap-ncat            netcat-openbsd     openbsd-netcat   netcat-openbsd
+.c...... cmd:strace           strace           strace               strace             strace           strace
+.c...pxs cmd:python3          python3          python3              python3            python           python3
+.c.....s cmd:perl             perl             perl                 perl               perl             perl
+.c...px. cmd:pgrep            procps           procps-ng            procps-ng          procps-ng        procps
+.c...... cmd:ss               iproute2         iproute              iproute2           iproute2         iproute2
+.c....x. cmd:ip               iproute2         iproute              iproute2           iproute2         iproute2
+.c....x. cmd:unshare          util-linux       util-linux           util-linux         util-linux       util-linux
+.c....x. cmd:mount            mount            util-linux           mount              util-linux       util-linux
+.c...... cmd:setpriv          util-linux       util-linux           setpriv            util-linux       util-linux
+.c....x. etc:protocols        netbase          setup                alpine-baselayout  iana-etc         netcfg
+.c....x. etc:services         netbase          setup                alpine-baselayout  iana-etc         netcfg
+.c...... cmd:jq               jq               jq                   jq                 jq               jq
+.....p.. cmd:gnuplot          gnuplot-nox      gnuplot              gnuplot            gnuplot          gnuplot
+...l.... cmd:cppcheck         cppcheck         cppcheck             cppcheck           cppcheck         cppcheck
+...lf... cmd:clang            clang            clang                clang              clang            clang
+....f... rt:fuzzer            libclang-rt-dev  compiler-rt          compiler-rt        compiler-rt      clang
+...l.... cmd:clang-tidy       clang-tidy       clang-tools-extra    clang-extra-tools  clang            clang-tools
+...l.... cmd:clang-format     clang-format     clang-tools-extra    clang-extra-tools  clang            clang-tools
+...l.... cmd:shellcheck       shellcheck       ShellCheck           shellcheck         shellcheck       ShellCheck
+...l.... cmd:mandoc           mandoc           mandoc               mandoc             mandoc           mandoc
+.......s cmd:vsftpd           vsftpd           vsftpd               vsftpd             vsftpd           vsftpd
+.......s cmd:svnserve         subversion       subversion-server+subversion subversion subversion      subversion-server+subversion
+.......s cmd:cvs              cvs              cvs                  cvs                cvs              cvs
+.......s cmd:in.fingerd       fingerd          finger-server        -                  -                finger-server
+.......s cmd:finger           finger           finger               -                  -                finger
+.......s cmd:nullidentd       nullidentd       -                    -                  -                -
+.......s cmd:telnetd          inetutils-telnetd -                   -                  inetutils        -
+.......s cmd:telnet           inetutils-telnet telnet               -                  inetutils        telnet
+.......s cmd:talkd            inetutils-talkd  -                    -                  inetutils        -
+.......s cmd:nbdkit           nbdkit           nbdkit               nbdkit             nbdkit           nbdkit
+.......s cmd:nbdinfo          libnbd-bin       libnbd               libnbd             libnbd           libnbd
+.......s lib:amanda/amandad   amanda-client    amanda-client        -                  -                amanda
+.......s cmd:ab               apache2-utils    httpd-tools          apache2-utils      apache           apache2-utils
+.......s cmd:haproxy          haproxy          haproxy              haproxy            haproxy          haproxy
+.......s cmd:curl             curl             curl                 curl               curl             curl
 '
 
 say() {
@@ -82,6 +98,7 @@ is_there() {
 	pc:*) ${PKG_CONFIG:-pkg-config} --exists "$what" 2>/dev/null ;;
 	header:*) [ -e "/usr/include/$what" ] || [ -e "/usr/include/$(uname -m)-linux-gnu/$what" ] ;;
 	etc:*) [ -e "/etc/$what" ] || [ -e "/usr/etc/$what" ] ;;
+	lib:*) [ -x "/usr/lib/$what" ] || [ -x "/usr/libexec/$what" ] ;;
 	git:*) [ -x "$(git --exec-path 2>/dev/null)/$what" ] ;;
 	rt:*) ls "$(clang -print-resource-dir 2>/dev/null)"/lib/*/*clang_rt."$what"* >/dev/null 2>&1 ;;
 	# A compiler that does not have it repeats the name only.
@@ -168,8 +185,9 @@ lint) letter=l ;;
 fuzz) letter=f ;;
 bench) letter=p ;;
 xinetd) letter=x ;;
+services) letter=s ;;
 *)
-	echo "usage: sh packaging/setup.sh build|check|demo|lint|fuzz|bench|xinetd" >&2
+	echo "usage: sh packaging/setup.sh build|check|demo|lint|fuzz|bench|xinetd|services" >&2
 	exit 64
 	;;
 esac

@@ -30,7 +30,7 @@ run_one() {
 export -f run_one
 export results
 
-slow=(test/bats/load.bats)
+slow=(test/bats/load.bats test/bats/services.bats)
 files=()
 # The longest first, as far as their size tells.
 mapfile -t all < <(ls -S test/bats/*.bats "$BUILD"/unit/*)
