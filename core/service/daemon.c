@@ -225,7 +225,8 @@ take_problems(struct problems *to, struct problems *from)
 }
 
 static int
-examine(const char *path, const struct handler *const *handlers, struct config **config, FILE *out)
+examine(const struct config_source *sources, size_t n, const struct handler *const *handlers,
+	struct config **config, FILE *out)
 {
 	struct problems problems = { 0 };
 	struct registry r;
@@ -234,11 +235,12 @@ examine(const char *path, const struct handler *const *handlers, struct config *
 	inherit_init();
 	registry_init(&r, NULL, handlers, NULL, NULL);
 	r.checking = true;
-	*config = config_load(path);
+	*config = config_load_sources(sources, n);
 	take_problems(&problems, &(*config)->problems);
 	registry_add(&r, *config, &problems);
 	if ((*config)->nservices == 0 && problems.errors == 0)
-		problem_add(&problems, (struct origin){ path, 0 }, NULL, NULL, "there is no service in it");
+		problem_add(&problems, (struct origin){ sources[0].path, 0 }, NULL, NULL,
+			    "there is no service in it");
 	problems_sort(&problems);
 	print_problems(&problems, out);
 	status = problems.errors ? EX_CONFIG : 0;
@@ -248,20 +250,20 @@ examine(const char *path, const struct handler *const *handlers, struct config *
 }
 
 int
-daemon_check(const char *path, const struct handler *const *handlers)
+daemon_check(const struct config_source *sources, size_t n, const struct handler *const *handlers)
 {
 	struct config *config;
-	int status = examine(path, handlers, &config, stdout);
+	int status = examine(sources, n, handlers, &config, stdout);
 
 	config_unref(config);
 	return status;
 }
 
 int
-daemon_dump(const char *path, const struct handler *const *handlers)
+daemon_dump(const struct config_source *sources, size_t n, const struct handler *const *handlers)
 {
 	struct config *config;
-	int status = examine(path, handlers, &config, stderr);
+	int status = examine(sources, n, handlers, &config, stderr);
 	struct text t = { 0 };
 
 	config_dump(config, &t);
@@ -394,7 +396,7 @@ settled_cb(struct registry *r, void *arg)
 
 	if (d->done || d->stopping)
 		return;
-	if (registry_listening(r) == 0 && !may_listen_later(r)) {
+	if (registry_listening(r) == 0 && !may_listen_later(r) && !d->options.stay) {
 		fail(d, r->failed ? r->failed : EX_UNAVAILABLE, "no address is left to serve");
 		return;
 	}
@@ -616,7 +618,7 @@ boot(struct daemon *d, const struct handler *const *handlers)
 {
 	struct error err;
 
-	d->config = config_load(d->options.config);
+	d->config = config_load_sources(d->options.sources, d->options.nsources);
 	if (d->options.background && go_background(d) < 0)
 		return EX_OSERR;
 	registry_init(&d->registry, NULL, handlers, &callbacks, d);
@@ -633,7 +635,11 @@ boot(struct daemon *d, const struct handler *const *handlers)
 	take_problems(&d->problems, &d->config->problems);
 	registry_add(&d->registry, d->config, &d->problems);
 	log_problems(d);
-	if (TAILQ_EMPTY(&d->registry.services)) {
+	if (d->config->unreadable) {
+		fail(d, EX_CONFIG, "a configuration cannot be read");
+		return EX_CONFIG;
+	}
+	if (TAILQ_EMPTY(&d->registry.services) && !d->options.stay) {
 		fail(d, EX_CONFIG, d->config->nservices ? "every service is refused" : "there is no service");
 		return EX_CONFIG;
 	}
