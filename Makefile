@@ -8,6 +8,8 @@ BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 DESTDIR    ?=
+# Names of other super-servers that evinetd is to be installed under as well: PERSONALITIES="xinetd inetd"
+PERSONALITIES ?=
 BUILD      ?= build
 
 CC         ?= cc
@@ -179,6 +181,12 @@ install: all
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(SYSCONFDIR)/conf.d $(DESTDIR)$(UNITDIR)
 	install -m 755 $(BUILD)/evinetd $(DESTDIR)$(SBINDIR)/evinetd
 	install -m 755 $(BUILD)/evinet $(DESTDIR)$(BINDIR)/evinet
+	@for name in $(PERSONALITIES); do \
+		link=$(DESTDIR)$(SBINDIR)/$$name; \
+		[ ! -e $$link ] || [ "$$(readlink $$link)" = evinetd ] || \
+			{ echo "$$link is another program: not replaced" >&2; exit 1; }; \
+		ln -sf evinetd $$link || exit 1; \
+	done
 	install -m 644 $(BUILD)/man/evinet.1 $(DESTDIR)$(MANDIR)/man1/
 	install -m 644 $(BUILD)/man/evinetd.conf.5 $(DESTDIR)$(MANDIR)/man5/
 	install -m 644 $(BUILD)/man/evinetd.8 $(DESTDIR)$(MANDIR)/man8/
@@ -193,6 +201,9 @@ uninstall:
 		$(DESTDIR)$(MANDIR)/man5/evinetd.conf.5 $(DESTDIR)$(MANDIR)/man8/evinetd.8 \
 		$(DESTDIR)$(UNITDIR)/evinetd.service \
 		$(patsubst etc/%,$(DESTDIR)$(SYSCONFDIR)/%,$(wildcard etc/conf.d/*.sample))
+	@for name in xinetd inetd; do \
+		[ "$$(readlink $(DESTDIR)$(SBINDIR)/$$name)" != evinetd ] || rm -f $(DESTDIR)$(SBINDIR)/$$name; \
+	done
 	@echo "kept: $(DESTDIR)$(SYSCONFDIR)/evinetd.conf"
 
 dist:
