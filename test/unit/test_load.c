@@ -656,6 +656,9 @@ every_key(struct text *t)
 		{ "max_load", "2.5" },
 		{ "ban", "5m" },
 		{ "hours", "08:00-17:30" },
+		{ "banner", "/b" },
+		{ "banner_allow", "/b" },
+		{ "banner_deny", "/b" },
 		{ "log.success", "pid" },
 		{ "log.failure", "host" },
 	};
