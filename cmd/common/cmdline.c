@@ -71,7 +71,7 @@ cmdline_parse(const char *program, const struct cmdline_option *rows, int argc, 
 
 	for (size_t i = 0; i < n; i++) {
 		int arg = is_optional(&rows[i]) ? optional_argument
-			  : rows[i].arg		? required_argument
+			  : rows[i].arg         ? required_argument
 						: no_argument;
 
 		longs[i] = (struct option){ rows[i].name, arg, NULL, (int)(LONG_BASE + i) };

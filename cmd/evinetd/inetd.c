@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,14 +83,15 @@ set_rate(struct command *c, const struct cmdline_option *o, const char *value)
 static int
 set_address(struct command *c, const char *value)
 {
+	struct in6_addr ip;
 	struct error err;
 
-	if (addr_check_host(value, &err) < 0) {
-		fprintf(stderr, "inetd: -a %s: %s\n", value, err.text);
-		return -1;
-	}
-	c->address = value;
-	return 0;
+	if (strchr(value, ':') && inet_pton(AF_INET6, value, &ip) != 1)
+		error_set(&err, 0, "expected an address or a name");
+	else if (addr_check_host(value, &err) == 0)
+		return c->address = value, 0;
+	fprintf(stderr, "inetd: -a %s: %s\n", value, err.text);
+	return -1;
 }
 
 static int
@@ -143,8 +145,8 @@ static int
 help(void)
 {
 	printf("usage: inetd [options] [FILE...]\n\n"
-	       "evinetd, started as inetd: it serves an inetd.conf as it stands,\n"
-	       INETD_DEFAULT_CONFIG " if none is named.\n\n");
+	       "evinetd, started as inetd: it serves an inetd.conf as it stands,\n" INETD_DEFAULT_CONFIG
+	       " if none is named.\n\n");
 	cmdline_help(inetd_options, stdout);
 	printf("\nManual: evinetd(8).\n");
 	return 0;

@@ -659,7 +659,7 @@ add_service(struct loader *ld, const struct stanza *s, const struct service_conf
 
 	if (first != s && s->yields) {
 		problem_add(&c->notes, s->origin, s->title, NULL, "is hidden by the one at %s:%d",
-			     first->origin.file, first->origin.line);
+			    first->origin.file, first->origin.line);
 		return;
 	}
 	if (first != s) {

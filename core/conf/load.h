@@ -15,7 +15,7 @@ struct config_default {
 struct config_source {
 	enum config_kind kind;
 	const char *path;
-	bool yields;         /* a service that is there already hides one of its own, and that is no problem */
+	bool yields; /* a service that is there already hides one of its own, and that is no problem */
 	const char *address; /* where those services listen that name no host; NULL: on every address */
 	bool tcp_wrappers;   /* its programs on TCP are under tcp_wrappers, each with its own name */
 	const struct config_default *defaults; /* ends with a NULL key; what the file says wins; or NULL */

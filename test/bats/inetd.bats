@@ -15,10 +15,10 @@ HOST=127.83.2.$((BATS_TEST_NUMBER + 1))
 		$PWD/sock	stream	unix	nowait	$(id -un)	/bin/echo	echo from a path
 	END
 	# shellcheck disable=SC2016 # the service expands it
-	echo 'tr "\0" " " </proc/$$/cmdline' >script
+	echo 'xargs -0 echo </proc/$$/cmdline' >script
 	start_evinetd -i inetd.conf
 	[ "$(ask "tcp:$HOST:7001" x)" = 'hello from inetd' ]
-	[ "$(ask "tcp:$HOST:7002" x)" = "-a-shell $PWD/script " ]
+	[ "$(ask "tcp:$HOST:7002" x)" = "-a-shell $PWD/script" ]
 	[ "$(ask "unix:$PWD/sock" x)" = 'from a path' ]
 	[ "$(ask "tcp:$HOST:7" 'an echo')" = 'an echo' ]
 	nobody_listens "tcp:$HOST:7009"
