@@ -46,6 +46,8 @@ registry_log_for(struct registry *r, const struct log_conf *c, struct error *err
 	l->format = format;
 	l->level = level;
 	l->log = log_new(sink_for_log(l->sink), (enum log_format)format, (enum log_level)level);
+	if (c->target)
+		log_pass_messages(l->log, &r->log);
 	l->next = r->logs;
 	r->logs = l;
 	return l->log;

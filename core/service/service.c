@@ -42,14 +42,14 @@ void
 service_log(struct service *s, enum log_level level, const char *event, const struct log_field *f)
 {
 	if (service_logs(s, level, event))
-		log_event(s->log, level, event, s->name, f);
+		log_event_as(s->log, level, event, s->name, &s->log_view, f);
 }
 
 void
 service_log_summed(struct service *s, enum log_level level, const char *event, const struct log_field *f)
 {
 	if (service_logs(s, level, event))
-		log_event_summed(s->log, level, event, s->name, f);
+		log_event_summed_as(s->log, level, event, s->name, &s->log_view, f);
 }
 
 /* --- holds --- */

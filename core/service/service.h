@@ -40,6 +40,7 @@ struct service {
 	void *handler_data; /* the handler's, set by prepare */
 	struct log *log;
 	uint32_t log_events; /* bit N: schema_log_events[N] is logged */
+	struct log_view log_view;
 	struct admission admission;
 	struct service_listener *listeners;
 	size_t nlisteners;

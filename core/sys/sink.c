@@ -271,7 +271,7 @@ syslog_put(struct log_sink *base, const struct log_record *r)
 	const char *path = env_or("EVINET_SYSLOG_SOCKET", "/dev/log");
 	struct text t = { 0 };
 
-	text_printf(&t, "<%d>evinetd[%d]: ", (3 << 3) | priorities[r->level], (int)getpid());
+	text_printf(&t, "<%d>%s[%d]: ", (3 << 3) | priorities[r->level], r->program, (int)getpid());
 	text_add(&t, r->line, r->len);
 	if (!send_datagram(k, path, &t))
 		k->base.dropped++;
@@ -286,8 +286,8 @@ journal_put(struct log_sink *base, const struct log_record *r)
 	struct sink *k = (struct sink *)(void *)base;
 	struct text t = { 0 };
 
-	text_printf(&t, "PRIORITY=%d\nSYSLOG_IDENTIFIER=evinetd\nEVINET_EVENT=%s\n", priorities[r->level],
-		    r->event);
+	text_printf(&t, "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nEVINET_EVENT=%s\n", priorities[r->level],
+		    r->program, r->event);
 	if (r->service && !strchr(r->service, '\n'))
 		text_printf(&t, "EVINET_SERVICE=%s\n", r->service);
 	for (const struct log_field *f = r->fields; f && f->key; f++) {
