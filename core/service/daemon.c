@@ -502,12 +502,15 @@ open_log(struct daemon *d, struct error *err)
 	d->sink = sink_open(target, err);
 	if (!d->sink)
 		return -1;
+	if (c->limit.set)
+		sink_limit(d->sink, c->limit.soft, c->limit.hard);
 	d->log = log_new(sink_for_log(d->sink), (enum log_format)format, (enum log_level)level);
 	log_echo_errors(d->log, d->options.background && strcmp(target, "stderr") != 0);
 	d->registry.log = d->log;
 	d->registry.log_target = target;
 	d->registry.log_format = (enum log_format)format;
 	d->registry.log_level = (enum log_level)level;
+	d->registry.log_limit = c->limit;
 	return 0;
 }
 
@@ -570,6 +573,7 @@ flush_logs(struct daemon *d)
 	bool left = registry_flush_logs(&d->registry, &next);
 	struct timeval tv;
 
+	registry_tell_limit(&d->registry, d->sink, d->registry.log_target);
 	left |= sink_flush(d->sink);
 	if (left && (next < 0 || next > 100))
 		next = 100;
