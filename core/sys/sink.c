@@ -261,6 +261,16 @@ look_at_size(struct sink *k, enum limit_state state)
 	}
 }
 
+/* What was left out meanwhile is told by the log, with the next line. */
+static bool
+let_in(struct sink *k)
+{
+	k->full = false;
+	k->base.dropped += k->left_out;
+	k->left_out = 0;
+	return true;
+}
+
 /* Whether a line of that length goes into the file. */
 static bool
 file_takes(struct sink *k, size_t len)
@@ -269,7 +279,7 @@ file_takes(struct sink *k, size_t len)
 	enum limit_state state = state_with(k, len);
 
 	if (state == LIMIT_NONE && !k->full)
-		return true;
+		return let_in(k);
 	look_at_size(k, state);
 	state = state_with(k, len);
 	if (state > f->state) {
@@ -284,10 +294,7 @@ file_takes(struct sink *k, size_t len)
 		k->left_out++;
 		return false;
 	}
-	k->full = false;
-	k->base.dropped += k->left_out;
-	k->left_out = 0;
-	return true;
+	return let_in(k);
 }
 
 struct sink *
