@@ -54,8 +54,8 @@ service_log_summed(struct service *s, enum log_level level, const char *event, c
 
 /* --- holds --- */
 
-static const char *
-hold_name(enum listener_hold why)
+const char *
+service_hold_name(enum listener_hold why)
 {
 	switch (why) {
 	case HOLD_FULL:
@@ -68,6 +68,8 @@ hold_name(enum listener_hold why)
 		return "child";
 	case HOLD_PAUSED:
 		return "paused";
+	case HOLD_PENDING:
+		return "pending";
 	default:
 		return "stopping";
 	}
@@ -76,7 +78,7 @@ hold_name(enum listener_hold why)
 static void
 log_hold(struct service *s, const char *event, enum listener_hold why)
 {
-	service_log_summed(s, LOG_LEVEL_INFO, event, LOG_FIELDS(LOG_S("why", hold_name(why))));
+	service_log_summed(s, LOG_LEVEL_INFO, event, LOG_FIELDS(LOG_S("why", service_hold_name(why))));
 }
 
 static void

@@ -74,6 +74,9 @@ bool service_retries(const struct service_listener *);
 
 size_t service_listening(const struct service *);
 
+/* "full", "rate"…: what hold and release events call it. */
+const char *service_hold_name(enum listener_hold);
+
 /* A session of the service has ended: its slot is free. Called by conn_done. */
 void service_conn_gone(struct service *, struct conn *);
 
