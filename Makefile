@@ -3,6 +3,7 @@
 VERSION    := 0.1.0
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+RUNSTATEDIR?= /run
 SBINDIR    ?= $(PREFIX)/sbin
 BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
@@ -33,6 +34,7 @@ endif
 LIBS       := libevent_core libconfuse
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -I. $(CFLAGS) $(HARDENING) $(WARNINGS) -MMD -MP \
               -DEVINET_VERSION='"$(VERSION)"' -DEVINET_SYSCONFDIR='"$(SYSCONFDIR)"' \
+              -DEVINET_RUNSTATEDIR='"$(RUNSTATEDIR)"' \
               $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
 ALL_LDLIBS  = $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null) -pthread $(LDLIBS)
 
@@ -57,7 +59,7 @@ PAGES      := $(patsubst packaging/man/%.in,$(BUILD)/man/%,$(wildcard packaging/
 all: $(BUILD)/evinetd $(BUILD)/evinet man
 
 # What was built for another place, or by another compiler, is built anew.
-FLAGS      := $(CC) $(CFLAGS) $(HARDENING) $(VERSION) $(SYSCONFDIR)
+FLAGS      := $(CC) $(CFLAGS) $(HARDENING) $(VERSION) $(SYSCONFDIR) $(RUNSTATEDIR)
 
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)

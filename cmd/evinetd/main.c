@@ -80,6 +80,8 @@ set_option(void *to, const struct cmdline_option *o, const char *value)
 		return set_ready_fd(c, value);
 	} else if (strcmp(o->name, "addr-file") == 0) {
 		c->daemon.addr_file = value;
+	} else if (strcmp(o->name, "dump-file") == 0) {
+		c->daemon.dump_file = value;
 	} else if (strcmp(o->name, "log") == 0) {
 		if (sink_check_target(value, &err) < 0) {
 			fprintf(stderr, "evinetd: --log %s: %s\n", value, err.text);
@@ -105,8 +107,8 @@ help(void)
 	       "Listens on every address of each configured service and starts its program\n"
 	       "with the connection as standard input and output.\n\n");
 	cmdline_help(evinetd_options, stdout);
-	printf("\nSignals: HUP opens log files anew, TERM and INT end all sessions, QUIT lets\n"
-	       "them finish.\n"
+	printf("\nSignals: HUP opens log files anew, USR1 has the state written to a file, TERM and\n"
+	       "INT end all sessions, QUIT lets them finish.\n"
 	       "Manuals: evinetd(8), evinetd.conf(5).\n");
 	return 0;
 }

@@ -140,9 +140,11 @@ log_end(struct conn *c)
 {
 	char peer[ADDR_TEXT];
 	int64_t cpu_ms = 0;
+	bool cut_off;
 
 	if (!service_logs(c->service, LOG_LEVEL_INFO, "end"))
 		return;
+	cut_off = c->signal && strcmp(c->how, "signal") != 0;
 	if (c->has_usage) {
 		const struct timeval *u = &c->usage.ru_utime, *k = &c->usage.ru_stime;
 
@@ -152,6 +154,7 @@ log_end(struct conn *c)
 		    LOG_FIELDS(LOG_I("session", (int64_t)c->session),
 			       LOG_I("pid", c->pid ? c->pid : getpid()), LOG_S("peer", peer_text(c, peer)),
 			       LOG_S("how", c->how), LOG_I("status", c->status),
+			       { .key = "signal", .number = cut_off, .i = c->signal },
 			       LOG_I("ms", c->ended_ms - c->started_ms),
 			       { .key = "in", .number = c->relayed, .i = (int64_t)c->in },
 			       { .key = "out", .number = c->relayed, .i = (int64_t)c->out },
@@ -337,6 +340,7 @@ conn_set_end(struct conn *c, const char *how, int status)
 	if (!c->how)
 		c->how = how;
 	c->status = status;
+	c->signal = strcmp(how, "signal") == 0 ? status : 0;
 }
 
 static void

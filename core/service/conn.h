@@ -51,6 +51,7 @@ struct conn {
 	struct event *idle;
 	const char *how; /* the end, once it is decided */
 	int status;
+	int signal; /* that ended the program, whatever `how` says; 0: none */
 	bool has_usage;
 	struct rusage usage;
 	bool relayed; /* bytes were counted: from the client, and to it */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/base/text.h"
+#include "core/service/dump.h"
 #include "core/service/registry.h"
 #include "core/sys/fd.h"
 #include "core/sys/inherit.h"
@@ -29,7 +30,7 @@ enum { DRAINS_PER_TURN = 16 };
 
 struct daemon {
 	struct daemon_options options;
-	char *pidfile, *addr_file; /* absolute: the background changes the directory */
+	char *pidfile, *addr_file, *dump_file; /* absolute: the background changes the directory */
 	struct event_base *base;
 	struct registry registry;
 	struct config *config;
@@ -446,6 +447,21 @@ stop(struct daemon *d, int sig)
 	d->terminated |= sig != SIGQUIT;
 }
 
+/* Whole, by another name first: what is there may be a link to a file that somebody needs. */
+static void
+dump(struct daemon *d)
+{
+	struct text t = { 0 };
+	struct error err;
+
+	dump_state(&d->registry, &t);
+	if (fd_replace_file(d->dump_file, 0600, t.s, t.len, &err) < 0)
+		log_event(d->log, LOG_LEVEL_ERROR, "dump", NULL, LOG_FIELDS(LOG_S("error", err.text)));
+	else
+		log_event(d->log, LOG_LEVEL_INFO, "dump", NULL, LOG_FIELDS(LOG_S("file", d->dump_file)));
+	text_clear(&t);
+}
+
 static void
 signal_cb(evutil_socket_t sig, short what, void *arg)
 {
@@ -466,6 +482,9 @@ signal_cb(evutil_socket_t sig, short what, void *arg)
 		registry_reopen_logs(&d->registry);
 		log_event(d->log, LOG_LEVEL_INFO, "reload", NULL,
 			  LOG_FIELDS(LOG_S("what", "log"), LOG_I("sessions", (int64_t)d->registry.sessions)));
+		break;
+	case SIGUSR1:
+		dump(d);
 		break;
 	default:
 		log_event(d->log, LOG_LEVEL_WARNING, "signal", NULL,
@@ -504,12 +523,15 @@ open_log(struct daemon *d, struct error *err)
 	d->sink = sink_open(target, err);
 	if (!d->sink)
 		return -1;
+	if (c->limit.set)
+		sink_limit(d->sink, c->limit.soft, c->limit.hard);
 	d->log = log_new(sink_for_log(d->sink), (enum log_format)format, (enum log_level)level);
 	log_echo_errors(d->log, d->options.background && strcmp(target, "stderr") != 0);
 	d->registry.log = d->log;
 	d->registry.log_target = target;
 	d->registry.log_format = (enum log_format)format;
 	d->registry.log_level = (enum log_level)level;
+	d->registry.log_limit = c->limit;
 	return 0;
 }
 
@@ -572,6 +594,7 @@ flush_logs(struct daemon *d)
 	bool left = registry_flush_logs(&d->registry, &next);
 	struct timeval tv;
 
+	registry_tell_limit(&d->registry, d->sink, d->registry.log_target);
 	left |= sink_flush(d->sink);
 	if (left && (next < 0 || next > 100))
 		next = 100;
@@ -687,6 +710,7 @@ shut_down(struct daemon *d)
 	config_unref(d->config);
 	free(d->pidfile);
 	free(d->addr_file);
+	free(d->dump_file);
 	libevent_global_shutdown();
 }
 
@@ -705,6 +729,7 @@ daemon_run(const struct daemon_options *options, const struct handler *const *ha
 		close_inherited(options);
 	d.pidfile = absolute(options->pidfile);
 	d.addr_file = absolute(options->addr_file);
+	d.dump_file = absolute(options->dump_file ? options->dump_file : DAEMON_DUMP_FILE);
 	TAILQ_INIT(&d.registry.services);
 	status = boot(&d, handlers);
 	if (status)

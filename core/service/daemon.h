@@ -10,6 +10,12 @@
  * sysexits(3): 0, 68 a name did not resolve, 69 a socket could not be opened, 71 another system
  * error, 77 not permitted, 78 configuration. */
 
+#ifndef EVINET_RUNSTATEDIR
+#define EVINET_RUNSTATEDIR "/run"
+#endif
+
+#define DAEMON_DUMP_FILE EVINET_RUNSTATEDIR "/evinetd.dump"
+
 struct daemon_options {
 	const struct config_source *sources; /* what to serve: at least one file */
 	size_t nsources;
@@ -17,6 +23,7 @@ struct daemon_options {
 	const char *pidfile;       /* or NULL */
 	int ready_fd;              /* -1: none */
 	const char *addr_file;     /* or NULL */
+	const char *dump_file;     /* where USR1 has the state written; NULL: DAEMON_DUMP_FILE */
 	const char *log_target;    /* NULL: as configured, else stderr (syslog in the background) */
 	int log_format, log_level; /* -1: as configured */
 	bool stay;                 /* no service is no reason to end */

@@ -383,6 +383,49 @@ check_useless_keys(struct preparation *p)
 		useless(p, NULL, "idle_timeout", "with close = leave: only the program has the connection");
 }
 
+/* What a list shows of xinetd's lines; everything, if there is no list. */
+static unsigned
+shown_by(const struct list_value *own, const struct list_value *global, bool failure)
+{
+	static const struct {
+		const char *word;
+		unsigned success, failure;
+	} words[] = {
+		{ "pid", LOG_SHOW_PID, 0 },
+		{ "host", LOG_SHOW_HOST, LOG_SHOW_FAIL_HOST },
+		{ "userid", LOG_SHOW_USERID, LOG_SHOW_FAIL_USERID },
+		{ "exit", LOG_SHOW_EXIT, 0 },
+		{ "duration", LOG_SHOW_DURATION, 0 },
+		{ "traffic", LOG_SHOW_TRAFFIC, 0 },
+		{ "attempt", 0, LOG_SHOW_FAIL_ATTEMPT },
+	};
+	const struct list_value *list = own->set ? own : global;
+	unsigned show = 0;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		bool listed = !list->set;
+
+		for (size_t j = 0; j < list->list.n; j++)
+			listed |= strcmp(list->list.items[j], words[i].word) == 0;
+		if (listed)
+			show |= failure ? words[i].failure : words[i].success;
+	}
+	return show;
+}
+
+static void
+prepare_log_view(struct service *s)
+{
+	const struct log_conf *own = &s->conf->log, *global = &s->config->global.log;
+
+	s->log_view.id = s->conf->id;
+	s->log_view.show = shown_by(&own->success, &global->success, false) |
+			   shown_by(&own->failure, &global->failure, true);
+	/* xinetd says so only where nobody gets in without. */
+	if (s->conf->ident == IDENT_REQUIRE)
+		s->log_view.show |= LOG_SHOW_NO_USERID;
+}
+
 static void
 prepare_log(struct preparation *p)
 {
@@ -397,6 +440,7 @@ prepare_log(struct preparation *p)
 		for (size_t j = 0; schema_log_events[j]; j++)
 			if (strcmp(schema_log_events[j], s->conf->log_events.list.items[i]) == 0)
 				s->log_events |= 1U << j;
+	prepare_log_view(s);
 }
 
 struct service *

@@ -29,12 +29,14 @@ registry_log_for(struct registry *r, const struct log_conf *c, struct error *err
 	int format = c->format >= 0 ? c->format : (int)r->log_format;
 	int level = c->level >= 0 ? c->level : (int)r->log_level;
 	const char *target = c->target ? c->target : r->log_target;
+	const struct limit_spec *limit = c->limit.set ? &c->limit : &r->log_limit;
 	struct registry_log *l;
 
 	if (r->checking || (!c->target && c->format < 0 && c->level < 0))
 		return r->log;
 	for (l = r->logs; l; l = l->next)
-		if (strcmp(l->target, target) == 0 && l->format == format && l->level == level)
+		if (strcmp(l->target, target) == 0 && l->format == format && l->level == level &&
+		    l->limit.soft == limit->soft && l->limit.hard == limit->hard)
 			return l->log;
 	l = xcalloc(1, sizeof(*l));
 	l->sink = sink_open(target, err);
@@ -42,10 +44,15 @@ registry_log_for(struct registry *r, const struct log_conf *c, struct error *err
 		free(l);
 		return NULL;
 	}
+	if (limit->set)
+		sink_limit(l->sink, limit->soft, limit->hard);
+	l->limit = *limit;
 	l->target = xstrdup(target);
 	l->format = format;
 	l->level = level;
 	l->log = log_new(sink_for_log(l->sink), (enum log_format)format, (enum log_level)level);
+	if (c->target)
+		log_pass_messages(l->log, &r->log);
 	l->next = r->logs;
 	r->logs = l;
 	return l->log;
@@ -176,6 +183,19 @@ registry_free(struct registry *r)
 	conn_free_unused();
 }
 
+void
+registry_tell_limit(struct registry *r, struct sink *sink, const char *target)
+{
+	uint64_t size;
+	const char *limit = sink_limit_news(sink, &size);
+
+	if (limit)
+		log_event(r->log, strcmp(limit, "hard") == 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+			  "log_limit", NULL,
+			  LOG_FIELDS(LOG_S("target", target), LOG_S("limit", limit),
+				     LOG_I("bytes", (int64_t)size)));
+}
+
 bool
 registry_flush_logs(struct registry *r, int64_t *next)
 {
@@ -186,6 +206,7 @@ registry_flush_logs(struct registry *r, int64_t *next)
 
 		if (due >= 0 && (*next < 0 || due < *next))
 			*next = due;
+		registry_tell_limit(r, l->sink, l->target);
 		left |= sink_flush(l->sink);
 	}
 	return left;

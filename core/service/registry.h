@@ -32,12 +32,14 @@ struct registry {
 		struct registry_log *next;
 		char *target;
 		int format, level;
+		struct limit_spec limit;
 		struct sink *sink;
 		struct log *log;
 	} * logs;               /* those of services with a target of their own */
 	const char *log_target; /* of `log`; borrowed */
 	enum log_format log_format;
 	enum log_level log_level;
+	struct limit_spec log_limit; /* of files whose service gives none */
 	uint64_t last_session;
 	size_t sessions;        /* those that are not finished, draining ones included */
 	size_t leaving;         /* programs without a session that the end waits for */
@@ -75,6 +77,9 @@ void registry_free(struct registry *);
 
 /* The log for a target; the registry's own if target is NULL and nothing differs. */
 struct log *registry_log_for(struct registry *, const struct log_conf *, struct error *);
+
+/* Says in the daemon's log that a file has reached a limit of its size, if that is news. */
+void registry_tell_limit(struct registry *, struct sink *, const char *target);
 
 /* Flushes all logs. True if something could not be written yet. */
 bool registry_flush_logs(struct registry *, int64_t *next_sum_ms);

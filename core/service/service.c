@@ -42,20 +42,20 @@ void
 service_log(struct service *s, enum log_level level, const char *event, const struct log_field *f)
 {
 	if (service_logs(s, level, event))
-		log_event(s->log, level, event, s->name, f);
+		log_event_as(s->log, level, event, s->name, &s->log_view, f);
 }
 
 void
 service_log_summed(struct service *s, enum log_level level, const char *event, const struct log_field *f)
 {
 	if (service_logs(s, level, event))
-		log_event_summed(s->log, level, event, s->name, f);
+		log_event_summed_as(s->log, level, event, s->name, &s->log_view, f);
 }
 
 /* --- holds --- */
 
-static const char *
-hold_name(enum listener_hold why)
+const char *
+service_hold_name(enum listener_hold why)
 {
 	switch (why) {
 	case HOLD_FULL:
@@ -68,6 +68,8 @@ hold_name(enum listener_hold why)
 		return "child";
 	case HOLD_PAUSED:
 		return "paused";
+	case HOLD_PENDING:
+		return "pending";
 	default:
 		return "stopping";
 	}
@@ -76,7 +78,7 @@ hold_name(enum listener_hold why)
 static void
 log_hold(struct service *s, const char *event, enum listener_hold why)
 {
-	service_log_summed(s, LOG_LEVEL_INFO, event, LOG_FIELDS(LOG_S("why", hold_name(why))));
+	service_log_summed(s, LOG_LEVEL_INFO, event, LOG_FIELDS(LOG_S("why", service_hold_name(why))));
 }
 
 static void

@@ -40,6 +40,7 @@ struct service {
 	void *handler_data; /* the handler's, set by prepare */
 	struct log *log;
 	uint32_t log_events; /* bit N: schema_log_events[N] is logged */
+	struct log_view log_view;
 	struct admission admission;
 	struct service_listener *listeners;
 	size_t nlisteners;
@@ -72,6 +73,9 @@ void service_free(struct service *);
 bool service_retries(const struct service_listener *);
 
 size_t service_listening(const struct service *);
+
+/* "full", "rate"…: what hold and release events call it. */
+const char *service_hold_name(enum listener_hold);
 
 /* A session of the service has ended: its slot is free. Called by conn_done. */
 void service_conn_gone(struct service *, struct conn *);
