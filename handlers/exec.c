@@ -830,6 +830,8 @@ exec_choose(const struct service_conf *conf)
 {
 	bool redirect = conf->redirect || service_conf_wrong(conf, "redirect");
 
+	if (conf->ban)
+		return &handler_sensor;
 	if (redirect && !service_conf_says(conf, NULL, "handler"))
 		return &handler_redirect;
 	return conf->warm > 0 ? &handler_warm : &handler_exec;

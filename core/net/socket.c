@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,6 +61,17 @@ set_options(int fd, const struct addr *a, const struct sockopts *o, struct socke
 	return 0;
 }
 
+static int
+set_filter(int fd, const struct addr *a, const struct sock_fprog *filter, struct socket_fail *f)
+{
+	if (!filter || (a->sa.sa_family != AF_INET && a->sa.sa_family != AF_INET6))
+		return 0;
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, sizeof(*filter)) < 0)
+		return failed(f, FAIL_SETSOCKOPT, "setsockopt", errno,
+			      "%d, SOL_SOCKET, SO_ATTACH_FILTER, %u instructions", fd, (unsigned)filter->len);
+	return 0;
+}
+
 /* The umask makes the mode exactly what was asked for, with no moment in between. */
 static int
 bind_file(int fd, const struct addr *a, const struct socket_params *p, struct socket_file *file,
@@ -111,7 +123,7 @@ socket_open(const struct addr *a, const struct socket_params *p, struct addr *bo
 		return failed(f, FAIL_SOCKET, "socket", errno, "%s, %s, %d",
 			      addr_family_name(a->sa.sa_family), addr_socktype_name(a->socktype),
 			      a->protocol);
-	if (set_options(fd, a, &p->options, f) < 0)
+	if (set_options(fd, a, &p->options, f) < 0 || set_filter(fd, a, p->filter, f) < 0)
 		goto fail;
 	if (has_file(a) ? bind_file(fd, a, p, file, f) < 0 : bind_address(fd, a, f) < 0)
 		goto fail;

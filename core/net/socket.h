@@ -9,6 +9,8 @@
 
 /* Opens one listening socket step by step, so that the step that was refused can be named. */
 
+struct sock_fprog;
+
 struct socket_params {
 	int queuesize;
 	struct sockopts options;
@@ -16,6 +18,9 @@ struct socket_params {
 	int mode;    /* -1: as the umask has it */
 	uid_t owner; /* (uid_t)-1: unchanged */
 	gid_t group; /* (gid_t)-1: unchanged */
+	/* What the kernel asks about each packet to an inet socket, from the very first. NULL: nothing;
+	 * borrowed. */
+	const struct sock_fprog *filter;
 };
 
 /* The refused call. The ranks follow the order of the calls: the highest is the most telling. */

@@ -59,7 +59,7 @@ add_listener(struct preparation *p, const char *text, struct origin origin)
 	*sl = (struct service_listener){ .service = s, .params = LISTENER_PARAMS, .origin = origin };
 	sl->text = xstrdup(text);
 	sl->params.first = conf->bind == BIND_FIRST;
-	sl->params.mode = conf->wait ? LISTENER_READY : LISTENER_ACCEPT;
+	sl->params.mode = s->waits ? LISTENER_READY : LISTENER_ACCEPT;
 	sl->params.socket.queuesize = conf->queuesize;
 	sl->params.socket.mode = conf->mode;
 	o = &sl->params.socket.options;
@@ -81,8 +81,7 @@ add_listener(struct preparation *p, const char *text, struct origin origin)
 	o->mark = conf->sock.mark;
 	o->priority = conf->sock.priority;
 	/* A datagram is answered from the address it was sent to. */
-	o->pktinfo =
-		s->handler && (s->handler->sockets & HANDLER_DATAGRAM) && !conf->wait ? 1 : SOCKOPT_UNSET;
+	o->pktinfo = s->handler && (s->handler->sockets & HANDLER_DATAGRAM) && !s->waits ? 1 : SOCKOPT_UNSET;
 	o->device = conf->sock.device;
 	o->congestion = conf->sock.congestion;
 	return sl;
@@ -276,7 +275,7 @@ check_socktypes(struct preparation *p)
 	struct service *s = p->s;
 	const struct handler *h = s->handler;
 
-	if (s->conf->wait && !(h->sockets & HANDLER_WAIT))
+	if (s->waits && !(h->sockets & HANDLER_WAIT))
 		wrong(p, NULL, "wait", "needs a program: the built-in handlers have no use for it");
 	for (size_t i = 0; i < s->nlisteners; i++) {
 		const struct service_listener *sl = &s->listeners[i];
@@ -284,7 +283,7 @@ check_socktypes(struct preparation *p)
 
 		for (size_t j = 0; j < sl->params.naddrs; j++)
 			dgram |= sl->addrs[j].socktype == SOCK_DGRAM;
-		if (dgram && !s->conf->wait && !(h->sockets & HANDLER_DATAGRAM))
+		if (dgram && !s->waits && !(h->sockets & HANDLER_DATAGRAM))
 			problem_add(p->problems, sl->origin, s->name, "listen",
 				    "\"%s\": a program on a datagram socket needs wait = true", sl->text);
 	}
@@ -314,28 +313,128 @@ lets_everyone_in(const struct list_value *allow)
 	return false;
 }
 
+/* An interval that cannot be read is a problem, and so the service does not run. */
+static void
+prepare_hours(struct preparation *p, struct admit_extra *x)
+{
+	const struct list_value *list = &p->s->conf->hours;
+	struct error err;
+
+	x->has_hours = true;
+	for (size_t i = 0; i < list->list.n; i++)
+		if (hours_add(&x->hours, list->list.items[i], &err) < 0)
+			wrong(p, NULL, "hours", err.text);
+}
+
+static void
+prepare_sensor(struct preparation *p, struct admit_extra *x)
+{
+	const char *text = p->s->conf->ban;
+	struct error err;
+
+	x->sensor = true;
+	x->ban_ms = BAN_FOREVER;
+	if (strcmp(text, "forever") != 0 && parse_duration_ms(text, &x->ban_ms, &err) < 0)
+		wrong(p, NULL, "ban", err.text);
+}
+
+/* What few services have costs the others nothing. */
+static void
+prepare_extra(struct preparation *p)
+{
+	const struct service_conf *conf = p->s->conf;
+	struct admission *a = &p->s->admission;
+
+	if (conf->hours.set)
+		prepare_hours(p, admission_extra(a));
+	if (conf->ban)
+		prepare_sensor(p, admission_extra(a));
+	if (conf->max_load)
+		admission_extra(a)->max_load = strtod(conf->max_load, NULL);
+	if (conf->min_memory > 0)
+		admission_extra(a)->min_memory = conf->min_memory;
+	if (conf->per_source_rate.count > 0)
+		source_rate_init(&admission_extra(a)->source_rate, conf->per_source_rate.count,
+				 conf->per_source_rate.interval_ms);
+}
+
+static bool
+is_inet(const struct addr *a)
+{
+	return a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6;
+}
+
+/* Where the program takes the clients itself, nobody but the kernel can keep the lists. */
+static void
+prepare_filter(struct preparation *p)
+{
+	struct service *s = p->s;
+	const struct admission *a = &s->admission;
+	const char *key = a->deny.n ? "deny" : "allow";
+	struct error err;
+
+	if (!a->deny.n && (!a->has_allow || lets_everyone_in(&s->conf->allow)))
+		return;
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		const struct service_listener *sl = &s->listeners[i];
+
+		/* What waits on it already has passed no filter. */
+		if (sl->handle)
+			wrong(p, NULL, key, "cannot be kept with wait = true on a socket that was inherited");
+		for (size_t j = 0; j < sl->params.naddrs; j++)
+			if (!is_inet(&sl->addrs[j]) && !admit_address(a, &sl->addrs[j].sa))
+				wrong(p, NULL, key,
+				      "cannot be kept with wait = true on a socket without IP addresses");
+	}
+	if (acl_filter_compile(&s->filter, a->has_allow ? &a->allow : NULL, &a->deny, &err) < 0) {
+		wrong(p, NULL, key, err.text);
+		return;
+	}
+	s->filter_program = (struct sock_fprog){ (unsigned short)s->filter.n, s->filter.insns };
+	for (size_t i = 0; i < s->nlisteners; i++)
+		s->listeners[i].params.socket.filter = &s->filter_program;
+}
+
+/* Limits that need to know the client. Those of defaults are meant for services that can keep them. */
+static void
+drop_limits_of_clients(struct preparation *p)
+{
+	static const char *const keys[] = { "per_source", "per_prefix", "per_source_rate" };
+	const struct service_conf *conf = p->s->conf;
+	const bool set[] = { conf->per_source > 0, conf->per_prefix > 0, conf->per_source_rate.count > 0 };
+	struct admission *a = &p->s->admission;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (set[i] && service_conf_says(conf, NULL, keys[i]))
+			wrong(p, NULL, keys[i],
+			      "cannot be kept with wait = true: the program accepts the clients itself");
+	slots_init(&a->slots, conf->instances, 0);
+	if (a->extra)
+		source_rate_init(&a->extra->source_rate, 0, 0);
+}
+
 static void
 prepare_admission(struct preparation *p)
 {
 	const struct service_conf *conf = p->s->conf;
 	struct admission *a = &p->s->admission;
 
+	a->shared = &p->s->registry->shared;
 	a->has_allow = conf->allow.set;
 	read_list(p, "allow", &conf->allow, &a->allow);
 	read_list(p, "deny", &conf->deny, &a->deny);
 	slots_init(&a->slots, conf->instances, conf->per_source);
+	slots_limit_prefixes(&a->slots, conf->per_prefix, conf->prefix_ipv4, conf->prefix_ipv6);
 	rate_init(&a->rate, conf->rate.count, conf->rate.interval_ms, conf->rate_burst);
 	if (conf->rate_burst && !conf->rate.count && !service_conf_wrong(conf, "rate"))
 		wrong(p, NULL, "rate_burst", "means nothing without rate");
-	if (conf->wait && (a->deny.n || (conf->allow.set && !lets_everyone_in(&conf->allow))))
-		wrong(p, NULL, a->deny.n ? "deny" : "allow",
-		      "cannot be kept with wait = true: the program accepts the clients itself");
-	if (conf->wait && conf->per_source) {
-		if (service_conf_says(conf, NULL, "per_source"))
-			wrong(p, NULL, "per_source",
-			      "cannot be kept with wait = true: the program accepts the clients itself");
-		else
-			a->slots.per_source = 0; /* of defaults, where it is meant for those that can */
+	if (service_conf_says(conf, NULL, "rate_pause") && !conf->rate.count &&
+	    !service_conf_wrong(conf, "rate"))
+		wrong(p, NULL, "rate_pause", "means nothing without rate");
+	prepare_extra(p);
+	if (p->s->waits) {
+		drop_limits_of_clients(p);
+		prepare_filter(p);
 	}
 }
 
@@ -358,6 +457,8 @@ check_useless_keys(struct preparation *p)
 						"oom_score_adj", "env",          "pass_env",  "session",
 						"no_new_privs",  "capabilities", "warm",      "warm_spawn",
 						"warm_max_age",  "warm_header",  NULL };
+	static const char *const nobody[] = { "exec", "shell", "wait", "redirect", NULL };
+	static const char *const prefixes[] = { "prefix_ipv4", "prefix_ipv6", NULL };
 	static const char *const connections[] = { "redirect", "redirect_source", "redirect_proxy",
 						   "connect_timeout", NULL };
 	static const char *const ahead[] = { "warm_spawn", "warm_max_age", "warm_header", NULL };
@@ -365,17 +466,21 @@ check_useless_keys(struct preparation *p)
 	bool program = s->handler->sockets & HANDLER_WAIT;
 	bool connects = s->handler->sockets & HANDLER_CONNECT;
 
+	for (const char *const *key = nobody; s->conf->ban && *key; key++)
+		useless(p, NULL, *key, "on a sensor, which serves nobody");
 	for (const char *const *key = programs; !program && *key; key++)
 		useless(p, NULL, *key, "on a built-in handler");
+	for (const char *const *key = prefixes; s->conf->per_prefix == 0 && *key; key++)
+		useless(p, NULL, *key, "without per_prefix");
 	for (const char *const *key = connections; !connects && *key; key++)
 		useless(p, NULL, *key, "without handler = redirect");
 	for (const struct option *o = service_rows; !program && o->name; o++)
 		if (o->section && strcmp(o->section, "rlimit") == 0)
 			useless(p, o->section, o->name, "on a built-in handler");
-	if (!program && (s->conf->exec.list.n || s->conf->shell))
+	if (!program && !s->conf->ban && (s->conf->exec.list.n || s->conf->shell))
 		wrong(p, NULL, s->conf->shell ? "shell" : "exec",
 		      "either a program or a built-in handler, not both");
-	if (s->conf->wait)
+	if (s->waits)
 		useless(p, NULL, "idle_timeout", "with wait = true: the program has the connections");
 	for (const char *const *key = ahead; program && !s->conf->warm && *key; key++)
 		useless(p, NULL, *key, "without warm");
@@ -458,6 +563,7 @@ service_prepare(struct registry *r, struct config *config, const struct service_
 	TAILQ_INIT(&s->conns);
 	prepare_log(&p);
 	choose_handler(&p);
+	s->waits = conf->wait && !conf->ban;
 	short_form(&p);
 	for (size_t i = 0; i < conf->nlisteners; i++)
 		long_form(&p, &conf->listeners[i]);

@@ -19,6 +19,8 @@ registry_init(struct registry *r, struct event_base *base, const struct handler 
 				.log_target = "stderr",
 				.log_level = LOG_LEVEL_INFO };
 	TAILQ_INIT(&r->services);
+	r->shared.process_limit = &r->process_limit;
+	r->shared.sessions = &r->sessions;
 	for (size_t i = 0; i < RESERVE; i++)
 		r->reserve[i] = -1;
 }
@@ -180,6 +182,7 @@ registry_free(struct registry *r)
 	}
 	registry_use_reserve(r);
 	registry_sockets_changed(r);
+	bans_clear(&r->shared.bans);
 	conn_free_unused();
 }
 
@@ -335,7 +338,7 @@ registry_answers_on(struct registry *r, int port)
 		for (size_t i = 0; i < sizeof(well_known) / sizeof(well_known[0]); i++)
 			set_port(r->answering, well_known[i]);
 		TAILQ_FOREACH(s, &r->services, entry)
-			if (!s->conf->wait && s->handler->sockets & HANDLER_DATAGRAM)
+			if (!s->waits && !s->conf->ban && s->handler->sockets & HANDLER_DATAGRAM)
 				set_ports_of(r->answering, s);
 	}
 	return r->answering[port / 8] & 1 << port % 8;

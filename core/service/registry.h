@@ -56,6 +56,10 @@ struct registry {
 	uint8_t *answering;     /* a bit for each port; see registry_answers_on */
 	struct rlimit nofile;   /* what programs get: the daemon may have raised its own */
 	bool set_nofile;
+
+	int process_limit; /* the most sessions at once; 0: no limit */
+	/* Bans, and what else admission has for all services. It outlives every one of them. */
+	struct admit_shared shared;
 };
 
 void registry_init(struct registry *, struct event_base *, const struct handler *const *,

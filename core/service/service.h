@@ -7,10 +7,12 @@
 #include "core/base/log.h"
 #include "core/conf/load.h"
 #include "core/net/listener.h"
+#include "core/policy/acl_filter.h"
 #include "core/policy/admit.h"
 #include "core/service/conn.h"
 #include "core/service/handler.h"
 
+struct client;
 struct event;
 struct registry;
 
@@ -41,7 +43,10 @@ struct service {
 	struct log *log;
 	uint32_t log_events; /* bit N: schema_log_events[N] is logged */
 	struct log_view log_view;
+	bool waits;          /* a program takes over the sockets: wait = true, and there is a program */
 	struct admission admission;
+	struct acl_filter filter; /* the lists again, where the kernel has to keep them */
+	struct sock_fprog filter_program;
 	struct service_listener *listeners;
 	size_t nlisteners;
 	struct conn_list conns;
@@ -49,6 +54,8 @@ struct service {
 	int untouched;  /* wait programs in a row that ended without taking anything */
 	unsigned holds; /* those that concern all of its listeners */
 	struct event *rate_timer;
+	int64_t pause_ms;          /* of the pause that began last; 0 without rate_pause */
+	struct client *parked;     /* the one that came when the rate was exceeded */
 	struct event *nofile_calm; /* runs while a nofile hold has been told */
 };
 
@@ -80,8 +87,12 @@ const char *service_hold_name(enum listener_hold);
 /* A session of the service has ended: its slot is free. Called by conn_done. */
 void service_conn_gone(struct service *, struct conn *);
 
-/* Holds if the rate is used up and clients are to wait for it; true if it does. */
-bool service_holds_for_rate(struct service *);
+/* Whether the next datagram has to wait because the rate is used up; holds then. With rate_pause only
+ * somebody who waits already begins a pause: without one it is true, and nothing is held. */
+bool service_holds_for_rate(struct service *, bool somebody_waits);
+
+/* Tells that a sensor has banned a client. */
+void service_log_ban(struct service *, const struct sockaddr *, socklen_t);
 
 /* How much waits on a socket that is handed to a program: bytes of datagrams, or connections; -1
  * where the kernel does not tell. */
