@@ -1,18 +1,41 @@
 #include "core/policy/admit.h"
 #include <stddef.h>
 
+enum admit_lists
+admit_lists(const struct admission *a, const struct sockaddr *peer)
+{
+	/* Nobody else has a name. */
+	bool ip = peer->sa_family == AF_INET || peer->sa_family == AF_INET6;
+	bool allowed;
+
+	if (a->nobody || acl_match(&a->deny, peer))
+		return LISTS_REFUSE;
+	allowed = !a->has_allow || acl_match(&a->allow, peer);
+	if (!allowed && (!ip || a->allow.names.n == 0))
+		return LISTS_REFUSE;
+	return ip && (!allowed || a->deny.names.n > 0) ? LISTS_ASK : LISTS_ALLOW;
+}
+
+bool
+admit_name(const struct admission *a, const struct sockaddr *peer, const char *name)
+{
+	if (a->deny.names.n > 0 && (!name || acl_match_name(&a->deny, name)))
+		return false;
+	if (!a->has_allow || acl_match(&a->allow, peer))
+		return true;
+	return name && acl_match_name(&a->allow, name);
+}
+
 bool
 admit_address(const struct admission *a, const struct sockaddr *peer)
 {
-	if (a->nobody || acl_match(&a->deny, peer))
-		return false;
-	return !a->has_allow || acl_match(&a->allow, peer);
+	return admit_lists(a, peer) == LISTS_ALLOW;
 }
 
 struct admit_result
 admit(struct admission *a, const struct sockaddr *peer, const struct source *src, int64_t now_ns)
 {
-	if (!admit_address(a, peer))
+	if (admit_lists(a, peer) == LISTS_REFUSE)
 		return (struct admit_result){ ADMIT_REFUSE, "deny" };
 	if (slots_source_full(&a->slots, src))
 		return (struct admit_result){ ADMIT_REFUSE, "per_source" };

@@ -27,7 +27,17 @@ struct admit_result {
 struct admit_result admit(struct admission *, const struct sockaddr *peer, const struct source *,
 			  int64_t now_ns);
 
-/* Only the lists: for datagrams, which take no slot. */
+/* What the lists say about an address. LISTS_ASK: the name of the peer decides, and admit_name() has to be
+ * asked once it is known. admit() lets such a peer in. */
+enum admit_lists { LISTS_REFUSE, LISTS_ALLOW, LISTS_ASK };
+
+enum admit_lists admit_lists(const struct admission *, const struct sockaddr *peer);
+
+/* What they say about a peer with LISTS_ASK. name is NULL if it has none, or none could be found: it may be
+ * one that is to be denied, and is none that is allowed. */
+bool admit_name(const struct admission *, const struct sockaddr *peer, const char *name);
+
+/* Only the lists: for datagrams, which take no slot. Refused if the name would have to be known. */
 bool admit_address(const struct admission *, const struct sockaddr *peer);
 
 void admission_clear(struct admission *);
