@@ -220,30 +220,39 @@ late_cb(evutil_socket_t fd, short what, void *arg)
 	answer(arg, NULL, "the look-up of the name takes too long");
 }
 
-struct peername *
-peername_ask(struct event_base *base, const struct sockaddr *sa, peername_cb cb, void *arg)
+bool
+peername_known(const struct sockaddr *sa, const char **name, const char **why)
 {
-	static const struct timeval wait = { WAIT_MS / 1000, 0 };
 	struct entry *e = *find(sa);
-	struct peername *p;
-	struct error err;
 
 	if (e && !e->job && e->until_ms <= clock_monotonic_ms()) {
 		forget(e);
 		e = NULL;
 	}
+	if (!e || e->job)
+		return false;
+	*name = e->name;
+	*why = e->why;
+	return true;
+}
+
+struct peername *
+peername_ask(struct event_base *base, const struct sockaddr *sa, peername_cb cb, void *arg, struct error *err)
+{
+	static const struct timeval wait = { WAIT_MS / 1000, 0 };
+	struct entry *e = *find(sa);
+	struct peername *p;
+
 	if (e && !e->job) {
-		cb(e->name, e->why, arg);
-		return NULL;
+		forget(e);
+		e = NULL;
 	}
 	if (!e && nasked >= ASKED_MAX) {
-		cb(NULL, "too many names are being looked up", arg);
+		error_set(err, 0, "too many names are being looked up");
 		return NULL;
 	}
-	if (!e && !(e = start(base, sa, &err))) {
-		cb(NULL, err.text, arg);
+	if (!e && !(e = start(base, sa, err)))
 		return NULL;
-	}
 	p = xcalloc(1, sizeof(*p));
 	p->asked = e;
 	p->cb = cb;

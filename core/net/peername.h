@@ -1,6 +1,7 @@
 #ifndef CORE_NET_PEERNAME_H
 #define CORE_NET_PEERNAME_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "core/base/error.h"
@@ -22,12 +23,16 @@ enum { PEERNAME_MAX = 256 };
  * is none that can be trusted. */
 int peername_look_up(const struct sockaddr *, char name[PEERNAME_MAX], struct error *err);
 
+/* True if it is known already, and then name and why are as peername_cb gets them, until the loop goes on. */
+bool peername_known(const struct sockaddr *, const char **name, const char **why);
+
 /* name is NULL if there is none that can be trusted, and then `why` says so. */
 typedef void (*peername_cb)(const char *name, const char *why, void *arg);
 
-/* Calls back once: from within this call if the answer is known, and then it returns NULL; otherwise from the
- * loop, after 10 seconds at the latest. */
-struct peername *peername_ask(struct event_base *, const struct sockaddr *, peername_cb, void *arg);
+/* For one that is not known. Calls back once, from the loop, after 10 seconds at the latest. NULL with err if
+ * it cannot be looked up, and then not at all. */
+struct peername *peername_ask(struct event_base *, const struct sockaddr *, peername_cb, void *arg,
+			      struct error *);
 
 /* cb will not be called. Accepts NULL. */
 void peername_cancel(struct peername *);

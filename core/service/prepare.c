@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/net/resolve.h"
+#include "core/service/gate.h"
 #include "core/service/registry.h"
 #include "core/service/service.h"
 #include "core/sys/creds.h"
@@ -319,16 +320,18 @@ prepare_admission(struct preparation *p)
 {
 	const struct service_conf *conf = p->s->conf;
 	struct admission *a = &p->s->admission;
+	bool denies;
 
 	a->has_allow = conf->allow.set;
 	read_list(p, "allow", &conf->allow, &a->allow);
 	read_list(p, "deny", &conf->deny, &a->deny);
+	denies = a->deny.n || a->deny.names.n;
 	slots_init(&a->slots, conf->instances, conf->per_source);
 	rate_init(&a->rate, conf->rate.count, conf->rate.interval_ms, conf->rate_burst);
 	if (conf->rate_burst && !conf->rate.count && !service_conf_wrong(conf, "rate"))
 		wrong(p, NULL, "rate_burst", "means nothing without rate");
-	if (conf->wait && (a->deny.n || (conf->allow.set && !lets_everyone_in(&conf->allow))))
-		wrong(p, NULL, a->deny.n ? "deny" : "allow",
+	if (conf->wait && (denies || (conf->allow.set && !lets_everyone_in(&conf->allow))))
+		wrong(p, NULL, denies ? "deny" : "allow",
 		      "cannot be kept with wait = true: the program accepts the clients itself");
 	if (conf->wait && conf->per_source) {
 		if (service_conf_says(conf, NULL, "per_source"))
@@ -421,6 +424,7 @@ service_prepare(struct registry *r, struct config *config, const struct service_
 		problem_add(problems, conf->origin, s->name, "listen",
 			    "expected at least one address to listen on");
 	prepare_admission(&p);
+	gate_prepare(s, problems);
 	if (s->handler) {
 		check_socktypes(&p);
 		check_useless_keys(&p);

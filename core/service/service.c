@@ -14,6 +14,7 @@
 #include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/service/capture.h"
+#include "core/service/gate.h"
 #include "core/service/registry.h"
 #include "core/sys/holder.h"
 #include "core/sys/inherit.h"
@@ -264,6 +265,7 @@ accept_cb(struct listener_socket *ls, int fd, const struct sockaddr *peer, sockl
 	struct sockaddr_storage ss = { 0 };
 	struct source src;
 	struct admit_result r;
+	struct conn *c;
 	uint32_t uid = unix_peer_uid(fd, peer);
 
 	memcpy(&ss, peer, len < sizeof(ss) ? len : sizeof(ss));
@@ -275,12 +277,19 @@ accept_cb(struct listener_socket *ls, int fd, const struct sockaddr *peer, sockl
 	r = admit(&s->admission, (struct sockaddr *)&ss, &src, clock_monotonic_ns());
 	if (r.verdict == ADMIT_REFUSE) {
 		log_refusal(s, (struct sockaddr *)&ss, len, uid, r.reason);
-		close(fd);
+		if (s->gate)
+			gate_turn_away(s, fd);
+		else
+			close(fd);
 		return;
 	}
 	/* Before it starts: a client that waits for a place must see the hold before it is served. */
 	hold_if_exhausted(s);
-	conn_start(conn_new(s, ls, fd, (struct sockaddr *)&ss, len));
+	c = conn_new(s, ls, fd, (struct sockaddr *)&ss, len);
+	if (s->gate)
+		gate_enter(c);
+	else
+		conn_start(c);
 }
 
 int64_t
@@ -516,6 +525,8 @@ take_handle(struct service_listener *sl, struct error *err)
 		return error_set(err, errno, "descriptor %d", fd);
 	if (socktype == SOCK_DGRAM && !s->conf->wait && !(s->handler->sockets & HANDLER_DATAGRAM))
 		return error_set(err, 0, "a program on a datagram socket needs wait = true");
+	if (socktype == SOCK_DGRAM && gate_decides(s))
+		return error_set(err, 0, "names of clients, tcp_wrappers and ident cannot be kept for datagrams");
 	if (socktype == SOCK_DGRAM && !s->conf->wait)
 		sockopt_tell_destination(fd);
 	sl->params.handle = fd;
@@ -608,6 +619,7 @@ service_free(struct service *s)
 		s->registry->short_of_files--;
 	}
 	capture_free_all(s);
+	gate_release(s);
 	admission_clear(&s->admission);
 	config_unref(s->config);
 	free(s);

@@ -12,6 +12,7 @@
 #include "core/service/handler.h"
 
 struct event;
+struct gate_plan;
 struct registry;
 
 /* One entry of `listen`, or one `listener { }`. */
@@ -41,6 +42,7 @@ struct service {
 	struct log *log;
 	uint32_t log_events; /* bit N: schema_log_events[N] is logged */
 	struct admission admission;
+	struct gate_plan *gate; /* NULL: who is admitted starts at once */
 	struct service_listener *listeners;
 	size_t nlisteners;
 	struct conn_list conns;

@@ -135,12 +135,23 @@ answer_cb(const char *name, const char *why, void *arg)
 	strcat(got, arg);
 }
 
+/* NULL if it was answered at once, or cannot be. */
 static struct peername *
 question(int n, char *mark)
 {
 	struct sockaddr_in in = peer(n);
+	const char *name, *why;
+	struct peername *p;
+	struct error err;
 
-	return peername_ask(base, (struct sockaddr *)&in, answer_cb, mark);
+	if (peername_known((struct sockaddr *)&in, &name, &why)) {
+		answer_cb(name, why, mark);
+		return NULL;
+	}
+	p = peername_ask(base, (struct sockaddr *)&in, answer_cb, mark, &err);
+	if (!p)
+		answer_cb(NULL, err.text, mark);
+	return p;
 }
 
 static void
