@@ -5,12 +5,35 @@
 
 #include "core/base/text.h"
 
+enum admit_lists
+admit_lists(const struct admission *a, const struct sockaddr *peer)
+{
+	/* Nobody else has a name. */
+	bool ip = peer->sa_family == AF_INET || peer->sa_family == AF_INET6;
+	bool allowed;
+
+	if (a->nobody || acl_match(&a->deny, peer))
+		return LISTS_REFUSE;
+	allowed = !a->has_allow || acl_match(&a->allow, peer);
+	if (!allowed && (!ip || a->allow.names.n == 0))
+		return LISTS_REFUSE;
+	return ip && (!allowed || a->deny.names.n > 0) ? LISTS_ASK : LISTS_ALLOW;
+}
+
+bool
+admit_name(const struct admission *a, const struct sockaddr *peer, const char *name)
+{
+	if (a->deny.names.n > 0 && (!name || acl_match_name(&a->deny, name)))
+		return false;
+	if (!a->has_allow || acl_match(&a->allow, peer))
+		return true;
+	return name && acl_match_name(&a->allow, name);
+}
+
 bool
 admit_address(const struct admission *a, const struct sockaddr *peer)
 {
-	if (a->nobody || acl_match(&a->deny, peer))
-		return false;
-	return !a->has_allow || acl_match(&a->allow, peer);
+	return admit_lists(a, peer) == LISTS_ALLOW;
 }
 
 bool
@@ -64,7 +87,7 @@ may_come(struct admission *a, const struct sockaddr *peer, const struct source *
 
 	if (!(x && x->sensor) && admit_is_banned(a, src, now))
 		return refuse("ban");
-	if (!admit_address(a, peer))
+	if (admit_lists(a, peer) == LISTS_REFUSE)
 		return refuse("deny");
 	if (!x)
 		return (struct admit_result){ .verdict = ADMIT_ALLOW };

@@ -71,7 +71,18 @@ struct admit_result admit_datagram(struct admission *, const struct sockaddr *pe
  * what is not about the client. Takes the slot (of `nobody`) and the token. */
 struct admit_result admit_program(struct admission *, const struct source *nobody, int64_t now_ns);
 
-/* Only the lists. */
+
+/* What the lists say about an address. LISTS_ASK: the name of the peer decides, and admit_name() has to be
+ * asked once it is known. admit() lets such a peer in. */
+enum admit_lists { LISTS_REFUSE, LISTS_ALLOW, LISTS_ASK };
+
+enum admit_lists admit_lists(const struct admission *, const struct sockaddr *peer);
+
+/* What they say about a peer with LISTS_ASK. name is NULL if it has none, or none could be found: it may be
+ * one that is to be denied, and is none that is allowed. */
+bool admit_name(const struct admission *, const struct sockaddr *peer, const char *name);
+
+/* Only the lists: for datagrams, which take no slot. Refused if the name would have to be known. */
 bool admit_address(const struct admission *, const struct sockaddr *peer);
 
 /* Whether the source is banned, by a sensor of any service. */

@@ -257,17 +257,17 @@ start_timers(struct conn *c)
 }
 
 /* Nothing was started: no `start`, no `end`, but one `refuse`. */
-static void
-refuse_unstarted(struct conn *c, const struct error *err)
+void
+conn_refuse(struct conn *c, enum log_level level, const char *reason, const struct error *err)
 {
 	struct listener_socket *ls = c->wait_socket;
 	struct service *s = c->service;
 	char peer[ADDR_TEXT];
 
-	service_log(s, LOG_LEVEL_WARNING, "refuse",
-		    LOG_FIELDS(LOG_S("peer", peer_text(c, peer)), LOG_S("reason", "fork"),
+	service_log(s, level, "refuse",
+		    LOG_FIELDS(LOG_S("peer", peer_text(c, peer)), LOG_S("reason", reason),
 			       LOG_S("errno", err->errnum ? error_name(err->errnum) : NULL),
-			       LOG_S("error", err->text)));
+			       LOG_S("error", err->text[0] ? err->text : NULL)));
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
@@ -313,7 +313,7 @@ conn_start(struct conn *c)
 			service_hold_nofile(c->service);
 		} else {
 			set_pending(c, false);
-			refuse_unstarted(c, &err);
+			conn_refuse(c, LOG_LEVEL_WARNING, "fork", &err);
 		}
 		return;
 	}
@@ -331,7 +331,7 @@ conn_abandon(struct conn *c)
 
 	error_set(&err, EMFILE, "the daemon ends before a descriptor is free");
 	set_pending(c, false);
-	refuse_unstarted(c, &err);
+	conn_refuse(c, LOG_LEVEL_WARNING, "fork", &err);
 }
 
 void

@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 #include <sys/resource.h>
 
+#include "core/base/log.h"
 #include "core/net/drain.h"
 #include "core/policy/slots.h"
 #include "core/sys/addr.h"
@@ -13,6 +14,7 @@
 
 struct capture;
 struct event;
+struct gate;
 struct listener_socket;
 struct relay;
 struct service;
@@ -56,7 +58,8 @@ struct conn {
 	struct rusage usage;
 	bool relayed; /* bytes were counted: from the client, and to it */
 	uint64_t in, out;
-	bool pending;    /* waits for a descriptor */
+	struct gate *gate; /* while it is not certain whether it may start */
+	bool pending;      /* waits for a descriptor */
 	bool close_only; /* a drain is needless, or somebody else has the connection */
 	struct drain drain;
 };
@@ -78,6 +81,10 @@ void conn_done(struct conn *);
 
 /* Asks the session to end as `how`: politely first, by force after kill_after. */
 void conn_kill(struct conn *, const char *how);
+
+/* One that has not started never will: one `refuse` is logged and its slot given back. The descriptor is closed,
+ * if it still has one. */
+void conn_refuse(struct conn *, enum log_level, const char *reason, const struct error *);
 
 /* Drops one that waits for a descriptor: it never started, so the log says that it was refused. */
 void conn_abandon(struct conn *);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/net/resolve.h"
+#include "core/service/gate.h"
 #include "core/service/registry.h"
 #include "core/service/service.h"
 #include "core/sys/creds.h"
@@ -373,6 +374,11 @@ prepare_filter(struct preparation *p)
 	const char *key = a->deny.n ? "deny" : "allow";
 	struct error err;
 
+	if (a->deny.names.n || a->allow.names.n) {
+		wrong(p, NULL, a->deny.names.n ? "deny" : "allow",
+		      "a name cannot be kept with wait = true: the program accepts the clients itself");
+		return;
+	}
 	if (!a->deny.n && (!a->has_allow || lets_everyone_in(&s->conf->allow)))
 		return;
 	for (size_t i = 0; i < s->nlisteners; i++) {
@@ -571,6 +577,7 @@ service_prepare(struct registry *r, struct config *config, const struct service_
 		problem_add(problems, conf->origin, s->name, "listen",
 			    "expected at least one address to listen on");
 	prepare_admission(&p);
+	gate_prepare(s, problems);
 	if (s->handler) {
 		check_socktypes(&p);
 		check_useless_keys(&p);

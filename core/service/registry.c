@@ -6,6 +6,10 @@
 #include <unistd.h>
 
 #include "core/base/text.h"
+#include "core/net/deliver.h"
+#include "core/net/peername.h"
+#include "core/net/wrappers.h"
+#include "core/service/gate.h"
 #include "core/sys/sink.h"
 
 void
@@ -109,6 +113,19 @@ retire(struct service *s, bool force)
 		s->handler->retire(s, force);
 }
 
+/* Those that are not let in yet are no sessions that could go on. */
+static void
+abandon_gated(struct service *s)
+{
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c->gate)
+			gate_abandon(c);
+	}
+}
+
 void
 registry_drain(struct registry *r)
 {
@@ -117,6 +134,7 @@ registry_drain(struct registry *r)
 	r->stopping = true;
 	TAILQ_FOREACH(s, &r->services, entry) {
 		service_stop_listening(s);
+		abandon_gated(s);
 		retire(s, false);
 	}
 	registry_one_less(r);
@@ -134,6 +152,8 @@ end_sessions(struct service *s, bool force)
 				conn_cut(c);
 			else
 				drain_shorten(&c->drain, s->conf->kill_after);
+		} else if (c->gate) {
+			gate_abandon(c);
 		} else if (c->pending) {
 			conn_abandon(c);
 		} else if (force) {
@@ -180,6 +200,9 @@ registry_free(struct registry *r)
 		free(l->target);
 		free(l);
 	}
+	farewell_cut_all();
+	peername_clear();
+	wrappers_stop();
 	registry_use_reserve(r);
 	registry_sockets_changed(r);
 	bans_clear(&r->shared.bans);

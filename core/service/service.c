@@ -14,6 +14,7 @@
 #include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/service/capture.h"
+#include "core/service/gate.h"
 #include "core/service/registry.h"
 #include "core/sys/fd.h"
 #include "core/sys/holder.h"
@@ -336,7 +337,10 @@ refuse_client(struct service *s, const struct client *c, const struct admit_resu
 	log_refusal(s, &c->peer.sa, c->len, c->uid, r->reason);
 	if (r->banned)
 		service_log_ban(s, &c->peer.sa, c->len);
-	close(c->fd);
+	if (s->gate)
+		gate_turn_away(s, c->fd);
+	else
+		close(c->fd);
 }
 
 /* Whether a session that has ended, but for its drain, is in the way. */
@@ -355,6 +359,7 @@ judge(struct service *s, const struct client *c)
 {
 	struct source src = source_of(&c->peer.sa, c->uid);
 	struct admit_result r;
+	struct conn *conn;
 
 	if (is_crowded(s, &src))
 		drain_poll(SIZE_MAX);
@@ -366,7 +371,11 @@ judge(struct service *s, const struct client *c)
 	}
 	/* Before it starts: a client that waits for a place must see the hold before it is served. */
 	hold_if_exhausted(s);
-	conn_start(conn_new(s, c->ls, c->fd, &c->peer.sa, c->len));
+	conn = conn_new(s, c->ls, c->fd, &c->peer.sa, c->len);
+	if (s->gate)
+		gate_enter(conn);
+	else
+		conn_start(conn);
 }
 
 /* The pause is over. Those behind it in the queue come when the loop turns to them. */
@@ -739,6 +748,8 @@ take_handle(struct service_listener *sl, struct error *err)
 		return error_set(err, errno, "descriptor %d", fd);
 	if (socktype == SOCK_DGRAM && !s->waits && !(s->handler->sockets & HANDLER_DATAGRAM))
 		return error_set(err, 0, "a program on a datagram socket needs wait = true");
+	if (socktype == SOCK_DGRAM && gate_decides(s))
+		return error_set(err, 0, "names of clients, tcp_wrappers and ident cannot be kept for datagrams");
 	if (socktype == SOCK_DGRAM && !s->waits)
 		sockopt_tell_destination(fd);
 	sl->params.handle = fd;
@@ -834,6 +845,7 @@ service_free(struct service *s)
 	capture_free_all(s);
 	refuse_parked(s);
 	acl_filter_clear(&s->filter);
+	gate_release(s);
 	admission_clear(&s->admission);
 	config_unref(s->config);
 	free(s);

@@ -14,6 +14,7 @@
 
 struct client;
 struct event;
+struct gate_plan;
 struct registry;
 
 /* One entry of `listen`, or one `listener { }`. */
@@ -47,6 +48,7 @@ struct service {
 	struct admission admission;
 	struct acl_filter filter; /* the lists again, where the kernel has to keep them */
 	struct sock_fprog filter_program;
+	struct gate_plan *gate; /* NULL: who is admitted starts at once */
 	struct service_listener *listeners;
 	size_t nlisteners;
 	struct conn_list conns;
