@@ -17,6 +17,7 @@ struct daemon_options {
 	const char *addr_file;     /* or NULL */
 	const char *log_target;    /* NULL: as configured, else stderr (syslog in the background) */
 	int log_format, log_level; /* -1: as configured */
+	int process_limit;         /* sessions of all services at once; 0: no limit */
 };
 
 /* Runs until it is told to stop. Returns the exit status. */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "core/base/text.h"
@@ -268,6 +269,18 @@ registry_descriptor_free(struct registry *r)
 	TAILQ_FOREACH(s, &r->services, entry)
 		if (s->nofile_calm && service_retry_pending(s))
 			return;
+}
+
+struct service *
+registry_offered(struct registry *r, const char *name, size_t len)
+{
+	struct service *s;
+
+	TAILQ_FOREACH(s, &r->services, entry)
+		if (service_is_offered(s) && strlen(s->conf->tcpmux) == len &&
+		    strncasecmp(s->conf->tcpmux, name, len) == 0)
+			return s;
+	return NULL;
 }
 
 size_t

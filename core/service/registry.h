@@ -47,6 +47,7 @@ struct registry {
 	bool stopping;          /* no more connections */
 	bool forced;            /* at once: nothing is waited for */
 	bool ending;            /* sessions are asked to end as well */
+	int process_limit;      /* sessions of all services at once; 0: no limit */
 	int pending;            /* connections that wait for a descriptor */
 	int reserve[RESERVE];   /* descriptors for them: without, all could wait for each other */
 	unsigned listen_events; /* grows with each socket that begins to listen */
@@ -94,6 +95,9 @@ bool registry_use_reserve(struct registry *);
 
 /* A connection begins (1) or ends (-1) to wait for a descriptor. */
 void registry_count_pending(struct registry *, int change);
+
+/* The service that tcpmux handlers offer under this name (in any case of letters), or NULL. */
+struct service *registry_offered(struct registry *, const char *name, size_t len);
 
 size_t registry_listening(const struct registry *);
 

@@ -98,6 +98,8 @@ release(struct service *s, enum listener_hold why)
 		return;
 	s->holds &= ~(unsigned)why;
 	log_hold(s, "release", why);
+	if (!TAILQ_EMPTY(&s->waiters) && s->wake)
+		event_active(s->wake, EV_TIMEOUT, 0);
 	for (size_t i = 0; i < s->nlisteners; i++)
 		listener_release(s->listeners[i].listener, why);
 }
@@ -256,31 +258,130 @@ log_refusal(struct service *s, const struct sockaddr *peer, socklen_t len, uint3
 				   { .key = "peer_uid", .number = peer->sa_family == AF_UNIX, .i = uid }));
 }
 
+/* Whether a client is let in: then it has a place. A refusal is logged. */
+static bool
+let_in(struct service *s, const struct sockaddr *peer, socklen_t len, uint32_t uid)
+{
+	struct source src = source_of(peer, uid);
+	struct admit_result r;
+
+	/* Those that have left count no more. */
+	if (slots_full(&s->admission.slots) || slots_source_full(&s->admission.slots, &src))
+		drain_poll(SIZE_MAX);
+	r = admit(&s->admission, peer, &src, clock_monotonic_ns());
+	if (r.verdict == ADMIT_REFUSE) {
+		log_refusal(s, peer, len, uid, r.reason);
+		return false;
+	}
+	/* Before it starts: a client that waits for a place must see the hold before it is served. */
+	hold_if_exhausted(s);
+	return true;
+}
+
 static void
 accept_cb(struct listener_socket *ls, int fd, const struct sockaddr *peer, socklen_t len, void *arg)
 {
 	struct service_listener *sl = arg;
 	struct service *s = sl->service;
 	struct sockaddr_storage ss = { 0 };
-	struct source src;
-	struct admit_result r;
 	uint32_t uid = unix_peer_uid(fd, peer);
 
 	memcpy(&ss, peer, len < sizeof(ss) ? len : sizeof(ss));
 	addr_unmap(&ss, &len);
-	src = source_of((struct sockaddr *)&ss, uid);
-	/* Those that have left count no more. */
-	if (slots_full(&s->admission.slots) || slots_source_full(&s->admission.slots, &src))
-		drain_poll(SIZE_MAX);
-	r = admit(&s->admission, (struct sockaddr *)&ss, &src, clock_monotonic_ns());
-	if (r.verdict == ADMIT_REFUSE) {
-		log_refusal(s, (struct sockaddr *)&ss, len, uid, r.reason);
+	if (!let_in(s, (struct sockaddr *)&ss, len, uid)) {
 		close(fd);
 		return;
 	}
-	/* Before it starts: a client that waits for a place must see the hold before it is served. */
-	hold_if_exhausted(s);
 	conn_start(conn_new(s, ls, fd, (struct sockaddr *)&ss, len));
+}
+
+/* --- connections that another service has accepted --- */
+
+bool
+service_is_offered(const struct service *s)
+{
+	return s->conf->tcpmux && !(s->holds & HOLD_STOPPING);
+}
+
+static bool
+makes_wait(struct service *s)
+{
+	if (slots_full(&s->admission.slots))
+		drain_poll(SIZE_MAX);
+	hold_if_exhausted(s);
+	return s->holds & (HOLD_FULL | HOLD_RATE | HOLD_PAUSED);
+}
+
+enum hand_over
+service_hand_over(struct service *s, struct conn *from, const char *hello, const char *sorry)
+{
+	const struct sockaddr *peer = (const struct sockaddr *)&from->peer;
+	struct conn *c;
+
+	if (makes_wait(s))
+		return HAND_OVER_LATER;
+	if (!let_in(s, peer, from->peer_len, from->peer_uid))
+		return HAND_OVER_REFUSED;
+	c = conn_new_from(s, from, hello, sorry);
+	conn_set_end(from, "handed_over", 0);
+	conn_done(from);
+	conn_start(c);
+	return HAND_OVER_DONE;
+}
+
+/* Whoever has waited longest comes first, as long as there are places. */
+static void
+wake_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *s = arg;
+	struct service_waiter *w;
+
+	(void)fd;
+	(void)what;
+	while ((w = TAILQ_FIRST(&s->waiters)) && !makes_wait(s)) {
+		service_wait_no_more(w);
+		w->again(w->arg);
+	}
+}
+
+void
+service_wait(struct service *s, struct service_waiter *w)
+{
+	if (!s->wake)
+		s->wake = evtimer_new(s->registry->base, wake_cb, s);
+	w->service = s;
+	TAILQ_INSERT_TAIL(&s->waiters, w, entry);
+}
+
+void
+service_wait_no_more(struct service_waiter *w)
+{
+	if (!w->service)
+		return;
+	TAILQ_REMOVE(&w->service->waiters, w, entry);
+	w->service = NULL;
+}
+
+void
+service_wait_in_vain(struct service_waiter *w, const struct conn *c)
+{
+	struct service *s = w->service;
+
+	service_wait_no_more(w);
+	log_refusal(s, (const struct sockaddr *)&c->peer, c->peer_len, c->peer_uid,
+		    s->holds & HOLD_FULL ? "instances" : "rate");
+}
+
+/* Nobody may go on waiting for a service that is gone. */
+static void
+send_waiters_away(struct service *s)
+{
+	struct service_waiter *w;
+
+	while ((w = TAILQ_FIRST(&s->waiters))) {
+		service_wait_no_more(w);
+		w->again(w->arg);
+	}
 }
 
 int64_t
@@ -301,6 +402,23 @@ service_queued(const struct listener_socket *ls)
 								     : (int64_t)mem[SK_MEMINFO_RMEM_ALLOC];
 }
 
+/* Who sent the first datagram that waits; it stays where it is. Returns the length of the address, 0 if
+ * there is none to tell. */
+static socklen_t
+first_sender(const struct listener_socket *ls, struct sockaddr_storage *sender)
+{
+	socklen_t len = sizeof(*sender);
+	char byte;
+
+	if (listener_socket_addr(ls)->socktype != SOCK_DGRAM)
+		return 0;
+	if (recvfrom(listener_socket_fd(ls), &byte, 1, MSG_PEEK | MSG_DONTWAIT, (struct sockaddr *)sender,
+		     &len) < 0)
+		return 0;
+	/* A unix socket may have no name. */
+	return len > sizeof(sa_family_t) ? len : 0;
+}
+
 static void
 ready_cb(struct listener_socket *ls, void *arg)
 {
@@ -308,6 +426,8 @@ ready_cb(struct listener_socket *ls, void *arg)
 	struct service *s = sl->service;
 	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 	struct source src = source_of(&nobody, 0);
+	struct sockaddr_storage sender;
+	socklen_t len;
 	struct conn *c;
 
 	if (!s->conf->wait) {
@@ -327,7 +447,10 @@ ready_cb(struct listener_socket *ls, void *arg)
 	listener_socket_hold(ls);
 	log_hold(s, "hold", HOLD_CHILD);
 	hold_if_exhausted(s);
-	c = conn_new(s, ls, -1, NULL, 0);
+	len = first_sender(ls, &sender);
+	c = conn_new(s, ls, -1, len ? (struct sockaddr *)&sender : NULL, len);
+	/* There will be others: the place that was taken is nobody's in particular. */
+	c->source = src;
 	c->queued = service_queued(ls);
 	conn_start(c);
 }
@@ -558,6 +681,7 @@ void
 service_stop_listening(struct service *s)
 {
 	hold(s, HOLD_STOPPING);
+	send_waiters_away(s);
 	for (size_t i = 0; i < s->nlisteners; i++) {
 		struct service_listener *sl = &s->listeners[i];
 
@@ -603,6 +727,8 @@ service_free(struct service *s)
 		s->handler->release(s);
 	if (s->rate_timer)
 		event_free(s->rate_timer);
+	if (s->wake)
+		event_free(s->wake);
 	if (s->nofile_calm) {
 		event_free(s->nofile_calm);
 		s->registry->short_of_files--;

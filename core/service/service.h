@@ -29,6 +29,14 @@ struct service_listener {
 	int failed; /* exit status that describes why nothing listens; 0: something does */
 };
 
+/* Somebody with a connection for a service that has no place for it yet. */
+struct service_waiter {
+	TAILQ_ENTRY(service_waiter) entry;
+	struct service *service; /* NULL: does not wait */
+	void (*again)(void *arg);
+	void *arg;
+};
+
 /* A configured service, ready to run or running. */
 struct service {
 	TAILQ_ENTRY(service) entry;
@@ -48,6 +56,8 @@ struct service {
 	int untouched;  /* wait programs in a row that ended without taking anything */
 	unsigned holds; /* those that concern all of its listeners */
 	struct event *rate_timer;
+	TAILQ_HEAD(, service_waiter) waiters; /* for a place, with a connection that was accepted elsewhere */
+	struct event *wake;                   /* them; made for the first */
 	struct event *nofile_calm; /* runs while a nofile hold has been told */
 };
 
@@ -72,6 +82,26 @@ void service_free(struct service *);
 bool service_retries(const struct service_listener *);
 
 size_t service_listening(const struct service *);
+
+/* Makes the connection of another service's session one of this service, which decides about it as if it
+ * had accepted it. DONE: the session that had it has ended as "handed_over", and is gone. LATER: there is
+ * no place or token, and clients are to wait for one. REFUSED: that has been logged. `hello` is what the
+ * client is told once it is let in, `sorry` if it cannot be served after all; both may be NULL. */
+enum hand_over { HAND_OVER_DONE, HAND_OVER_LATER, HAND_OVER_REFUSED };
+enum hand_over service_hand_over(struct service *, struct conn *from, const char *hello, const char *sorry);
+
+/* Calls `again` (from the loop) when it is this one's turn to try once more; also when the service ends.
+ * The waiter does not wait any more by then. */
+void service_wait(struct service *, struct service_waiter *);
+
+/* Waits no more. Does nothing if it did not. */
+void service_wait_no_more(struct service_waiter *);
+
+/* It has waited for too long, which is logged as a refusal. */
+void service_wait_in_vain(struct service_waiter *, const struct conn *);
+
+/* Whether tcpmux handlers offer it now. */
+bool service_is_offered(const struct service *);
 
 /* A session of the service has ended: its slot is free. Called by conn_done. */
 void service_conn_gone(struct service *, struct conn *);
