@@ -19,7 +19,8 @@
 /* The longest time for the line to arrive, then for a place, then for the client to take the answer. */
 static const struct timeval patience = { 10, 0 };
 
-_Static_assert(MUXLINE_MAX == TCPMUX_NAME_MAX, "every name that may be configured can be asked for");
+_Static_assert((int)MUXLINE_MAX == (int)TCPMUX_NAME_MAX,
+	       "every name that may be configured can be asked for");
 
 static const char go[] = "+Go\r\n";
 static const char not_available[] = "-Service not available\r\n";

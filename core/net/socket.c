@@ -114,7 +114,8 @@ join(int fd, int level, int option, const void *group, socklen_t len, const char
 	char ip[64];
 
 	if (setsockopt(fd, level, option, group, len) < 0)
-		return failed(f, FAIL_JOIN, "setsockopt", errno, "%d, %s, %s", fd, label, addr_ip(&a->sa, ip));
+		return failed(f, FAIL_JOIN, "setsockopt", errno, "%d, %s, %s", fd, label,
+			      addr_ip(&a->sa, ip));
 	return 0;
 }
 

@@ -108,8 +108,8 @@ conn_new(struct service *s, struct listener_socket *ls, int fd, const struct soc
 struct conn *
 conn_new_from(struct service *s, struct conn *from, const char *hello, const char *sorry)
 {
-	struct conn *c = new_session(s, from->fd, &from->local, (const struct sockaddr *)&from->peer,
-				     from->peer_len);
+	struct conn *c =
+		new_session(s, from->fd, &from->local, (const struct sockaddr *)&from->peer, from->peer_len);
 
 	from->fd = -1;
 	c->hello = hello;

@@ -388,8 +388,7 @@ static bool
 is_offered_by_anyone(const struct service *s)
 {
 	for (size_t i = 0; i < s->config->nservices; i++) {
-		const struct handler *h =
-			handler_find(s->registry->handlers, s->config->services[i].handler);
+		const struct handler *h = handler_find(s->registry->handlers, s->config->services[i].handler);
 
 		if (h && h->sockets & HANDLER_OFFERS)
 			return true;

@@ -58,7 +58,7 @@ struct service {
 	struct event *rate_timer;
 	TAILQ_HEAD(, service_waiter) waiters; /* for a place, with a connection that was accepted elsewhere */
 	struct event *wake;                   /* them; made for the first */
-	struct event *nofile_calm; /* runs while a nofile hold has been told */
+	struct event *nofile_calm;            /* runs while a nofile hold has been told */
 };
 
 /* Checks a service and looks up all it needs. NULL after adding to the problems. It does not
