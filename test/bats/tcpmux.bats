@@ -92,7 +92,7 @@ refused_with() {
 	grep -qx 'env=EVINET_SESSION=2' report
 	grep -qx 'env=TCPREMOTEIP=127.0.0.1' report
 	grep -qx "env=TCPLOCALPORT=$MUX" report
-	grep -q '^fd=0 .*blocking' report || grep -q '^0 .*blocking' report
+	grep -q '^fd=0 .*blocking' report
 	wait_for_log ' end service=told session=2 '
 	[ "$(log_lines ' start service=mux session=1 ')" = 1 ]
 	[ "$(log_lines ' tcpmux service=mux session=1 name=tell target=told')" = 1 ]
