@@ -6,6 +6,7 @@
 
 #include "core/net/resolve.h"
 #include "core/service/registry.h"
+#include "core/service/rpc.h"
 #include "core/service/service.h"
 #include "core/sys/creds.h"
 
@@ -473,6 +474,7 @@ service_prepare(struct registry *r, struct config *config, const struct service_
 		problem_add(problems, conf->origin, s->name, "listen",
 			    "expected at least one address to listen on");
 	prepare_admission(&p);
+	rpc_prepare(s, problems);
 	if (s->handler) {
 		check_socktypes(&p);
 		check_useless_keys(&p);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/base/text.h"
+#include "core/service/rpc.h"
 #include "core/sys/sink.h"
 
 void
@@ -20,6 +21,7 @@ registry_init(struct registry *r, struct event_base *base, const struct handler 
 				.log_target = "stderr",
 				.log_level = LOG_LEVEL_INFO };
 	TAILQ_INIT(&r->services);
+	LIST_INIT(&r->farewells);
 	for (size_t i = 0; i < RESERVE; i++)
 		r->reserve[i] = -1;
 }
@@ -151,6 +153,8 @@ registry_stop(struct registry *r, bool force)
 		retire(s, force);
 		end_sessions(s, force);
 	}
+	if (force)
+		rpc_forget(r);
 	registry_one_less(r);
 }
 
@@ -163,6 +167,7 @@ registry_free(struct registry *r)
 		TAILQ_REMOVE(&r->services, s, entry);
 		service_free(s);
 	}
+	rpc_forget(r);
 	while (r->logs) {
 		struct registry_log *l = r->logs;
 

@@ -15,6 +15,7 @@
 #include "core/base/text.h"
 #include "core/service/capture.h"
 #include "core/service/registry.h"
+#include "core/service/rpc.h"
 #include "core/sys/holder.h"
 #include "core/sys/inherit.h"
 #include "core/sys/sockopt.h"
@@ -597,6 +598,7 @@ on_settled(struct listener *l, void *arg)
 			evtimer_add(sl->retry, &tv);
 	}
 	settle(sl);
+	rpc_update(s);
 }
 
 static void
@@ -682,6 +684,7 @@ service_stop_listening(struct service *s)
 {
 	hold(s, HOLD_STOPPING);
 	send_waiters_away(s);
+	rpc_withdraw(s);
 	for (size_t i = 0; i < s->nlisteners; i++) {
 		struct service_listener *sl = &s->listeners[i];
 
@@ -733,6 +736,7 @@ service_free(struct service *s)
 		event_free(s->nofile_calm);
 		s->registry->short_of_files--;
 	}
+	rpc_free(s);
 	capture_free_all(s);
 	admission_clear(&s->admission);
 	config_unref(s->config);

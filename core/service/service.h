@@ -13,6 +13,7 @@
 
 struct event;
 struct registry;
+struct rpc;
 
 /* One entry of `listen`, or one `listener { }`. */
 struct service_listener {
@@ -57,6 +58,7 @@ struct service {
 	unsigned holds; /* those that concern all of its listeners */
 	struct event *rate_timer;
 	TAILQ_HEAD(, service_waiter) waiters; /* for a place, with a connection that was accepted elsewhere */
+	struct rpc *rpc;                      /* NULL: rpcbind does not know it */
 	struct event *wake;                   /* them; made for the first */
 	struct event *nofile_calm;            /* runs while a nofile hold has been told */
 };
