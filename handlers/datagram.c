@@ -100,6 +100,13 @@ keep_local_address(struct msghdr *m)
 			struct in6_pktinfo pi;
 
 			memcpy(&pi, CMSG_DATA(cm), sizeof(pi));
+			/* A group is nobody's address: the kernel chooses one of the interface. */
+			if (IN6_IS_ADDR_MULTICAST(&pi.ipi6_addr)) {
+				pi.ipi6_addr = in6addr_any;
+				memcpy(CMSG_DATA(cm), &pi, sizeof(pi));
+				m->msg_controllen = CMSG_SPACE(sizeof(pi));
+				return;
+			}
 			/* A link-local address is one of an interface. */
 			if (!IN6_IS_ADDR_LINKLOCAL(&pi.ipi6_addr))
 				pi.ipi6_ifindex = 0;

@@ -31,6 +31,8 @@ bcdl.p pc:libconfuse        libconfuse-dev   libconfuse-devel     confuse-dev   
 .c.... cmd:in.tftpd         tftpd-hpa        tftp-server          tftp-hpa           tftp-hpa         tftp
 .c.... cmd:tftp             tftp-hpa         tftp                 tftp-hpa           tftp-hpa         tftp
 .c.... cmd:nc               netcat-openbsd   nmap-ncat            netcat-openbsd     openbsd-netcat   netcat-openbsd
+.c.... cmd:rpcbind          rpcbind          rpcbind              rpcbind            rpcbind          rpcbind
+.c.... cmd:rpcinfo          rpcbind          rpcbind              rpcbind            rpcbind          rpcbind
 .c.... cmd:strace           strace           strace               strace             strace           strace
 .c...p cmd:python3          python3          python3              python3            python           python3
 .c.... cmd:perl             perl             perl                 perl               perl             perl

@@ -65,8 +65,8 @@ read_unix_peer(struct conn *c)
 	c->peer_pid = cred.pid;
 }
 
-struct conn *
-conn_new(struct service *s, struct listener_socket *ls, int fd, const struct sockaddr *peer, socklen_t len)
+static struct conn *
+new_session(struct service *s, int fd, const struct addr *local, const struct sockaddr *peer, socklen_t len)
 {
 	struct conn *c = allocate();
 
@@ -74,7 +74,7 @@ conn_new(struct service *s, struct listener_socket *ls, int fd, const struct soc
 	c->fd = fd;
 	c->session = ++s->registry->last_session;
 	c->started_ms = clock_monotonic_ms();
-	c->local = *listener_socket_addr(ls);
+	c->local = *local;
 	c->drain.fd = -1;
 	if (peer) {
 		c->peer_len = len < sizeof(c->peer) ? len : sizeof(c->peer);
@@ -83,9 +83,7 @@ conn_new(struct service *s, struct listener_socket *ls, int fd, const struct soc
 	}
 	if (c->peer.ss_family == AF_UNIX && fd >= 0)
 		read_unix_peer(c);
-	if (fd < 0) {
-		c->wait_socket = ls;
-	} else if (addr_is_wildcard(&c->local.sa)) {
+	if (fd >= 0 && addr_is_wildcard(&c->local.sa)) {
 		c->local.len = sizeof(c->local.storage);
 		getsockname(fd, &c->local.sa, &c->local.len);
 		addr_unmap(&c->local.storage, &c->local.len);
@@ -94,6 +92,28 @@ conn_new(struct service *s, struct listener_socket *ls, int fd, const struct soc
 	TAILQ_INSERT_TAIL(&s->conns, c, entry);
 	s->nconns++;
 	s->registry->sessions++;
+	return c;
+}
+
+struct conn *
+conn_new(struct service *s, struct listener_socket *ls, int fd, const struct sockaddr *peer, socklen_t len)
+{
+	struct conn *c = new_session(s, fd, listener_socket_addr(ls), peer, len);
+
+	if (fd < 0)
+		c->wait_socket = ls;
+	return c;
+}
+
+struct conn *
+conn_new_from(struct service *s, struct conn *from, const char *hello, const char *sorry)
+{
+	struct conn *c =
+		new_session(s, from->fd, &from->local, (const struct sockaddr *)&from->peer, from->peer_len);
+
+	from->fd = -1;
+	c->hello = hello;
+	c->sorry = sorry;
 	return c;
 }
 
@@ -256,6 +276,20 @@ start_timers(struct conn *c)
 	}
 }
 
+/* A connection on which nothing was sent has room for a few bytes, whatever the client does. */
+static void
+say(const struct conn *c, const char *text)
+{
+	(void)!send(c->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void
+say_hello(struct conn *c)
+{
+	say(c, c->hello);
+	c->hello = c->sorry = NULL;
+}
+
 /* Nothing was started: no `start`, no `end`, but one `refuse`. */
 void
 conn_refuse(struct conn *c, enum log_level level, const char *reason, const struct error *err)
@@ -268,6 +302,8 @@ conn_refuse(struct conn *c, enum log_level level, const char *reason, const stru
 		    LOG_FIELDS(LOG_S("peer", peer_text(c, peer)), LOG_S("reason", reason),
 			       LOG_S("errno", err->errnum ? error_name(err->errnum) : NULL),
 			       LOG_S("error", err->text[0] ? err->text : NULL)));
+	if (c->sorry)
+		say(c, c->sorry);
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
@@ -307,6 +343,8 @@ conn_start(struct conn *c)
 {
 	struct error err = { 0 };
 
+	if (c->hello)
+		say_hello(c);
 	if (start_with_reserve(c, &err) < 0) {
 		if (err.errnum == EMFILE || err.errnum == ENFILE) {
 			set_pending(c, true);

@@ -58,6 +58,8 @@ struct conn {
 	struct rusage usage;
 	bool relayed; /* bytes were counted: from the client, and to it */
 	uint64_t in, out;
+	/* Of one that was handed over: what the client is told before it is served, or instead. */
+	const char *hello, *sorry;
 	struct gate *gate; /* while it is not certain whether it may start */
 	bool pending;      /* waits for a descriptor */
 	bool close_only; /* a drain is needless, or somebody else has the connection */
@@ -69,11 +71,15 @@ TAILQ_HEAD(conn_list, conn);
 /* A new connection that has been admitted. Takes over fd. */
 struct conn *conn_new(struct service *, struct listener_socket *, int fd, const struct sockaddr *, socklen_t);
 
+/* The connection of a session of another service, which is left without; what is said to the client is
+ * borrowed, and may be NULL. */
+struct conn *conn_new_from(struct service *, struct conn *from, const char *hello, const char *sorry);
+
 /* Serves it: `start` is logged, or the reason why not. The connection may be gone afterwards. */
 void conn_start(struct conn *);
 
 /* Decides how the session ended, if that has not been decided yet: "exit", "signal", "timeout",
- * "eof", "error", "killed". */
+ * "eof", "error", "killed", "handed_over". */
 void conn_set_end(struct conn *, const char *how, int status);
 
 /* The end: drain, `end` line, slot and reference given back. Exactly once for each session. */

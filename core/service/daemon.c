@@ -645,6 +645,7 @@ boot(struct daemon *d, const struct handler *const *handlers)
 	if (d->options.background && go_background(d) < 0)
 		return EX_OSERR;
 	registry_init(&d->registry, NULL, handlers, &callbacks, d);
+	d->registry.process_limit = d->options.process_limit;
 	divide_descriptors(raise_nofile(&d->registry));
 	d->base = d->registry.base = new_base();
 	if (!d->base) {

@@ -2,10 +2,12 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/net/resolve.h"
 #include "core/service/gate.h"
 #include "core/service/registry.h"
+#include "core/service/rpc.h"
 #include "core/service/service.h"
 #include "core/sys/creds.h"
 
@@ -537,6 +539,55 @@ prepare_log_view(struct service *s)
 		s->log_view.show |= LOG_SHOW_NO_USERID;
 }
 
+static bool
+is_offered_by_anyone(const struct service *s)
+{
+	for (size_t i = 0; i < s->config->nservices; i++) {
+		const struct handler *h = handler_find(s->registry->handlers, s->config->services[i].handler);
+
+		if (h && h->sockets & HANDLER_OFFERS)
+			return true;
+	}
+	return false;
+}
+
+/* The service before this one that has the same name for tcpmux. */
+static const struct service_conf *
+same_offer(const struct service *s)
+{
+	const struct service_conf *other = s->config->services;
+
+	for (size_t i = 0; i < s->config->nservices && &other[i] != s->conf; i++)
+		if (other[i].tcpmux && strcasecmp(other[i].tcpmux, s->conf->tcpmux) == 0)
+			return &other[i];
+	return NULL;
+}
+
+/* Whether it can get the connections that tcpmux hands over. */
+static void
+check_offer(struct preparation *p)
+{
+	const struct service_conf *conf = p->s->conf;
+	const struct service_conf *other;
+
+	if (!conf->tcpmux) {
+		if (conf->tcpmux_plus && !service_conf_wrong(conf, "tcpmux"))
+			useless(p, NULL, "tcpmux_plus", "without tcpmux");
+		return;
+	}
+	if (conf->wait)
+		wrong(p, NULL, "tcpmux", "cannot be kept with wait = true: it hands over connections");
+	if (p->s->handler->sockets & HANDLER_OFFERS)
+		wrong(p, NULL, "tcpmux", "what hands connections over cannot be handed one");
+	other = same_offer(p->s);
+	if (other)
+		problem_add(p->problems, service_conf_origin(conf, NULL, "tcpmux"), p->s->name, "tcpmux",
+			    "\"%s\" is service %s already", conf->tcpmux, other->name);
+	else if (!is_offered_by_anyone(p->s))
+		problem_warn(p->problems, service_conf_origin(conf, NULL, "tcpmux"), p->s->name, "tcpmux",
+			     "has no effect without a service with handler = tcpmux");
+}
+
 static void
 prepare_log(struct preparation *p)
 {
@@ -567,20 +618,24 @@ service_prepare(struct registry *r, struct config *config, const struct service_
 	s->conf = conf;
 	s->name = conf->name;
 	TAILQ_INIT(&s->conns);
+	TAILQ_INIT(&s->waiters);
 	prepare_log(&p);
 	choose_handler(&p);
 	s->waits = conf->wait && !conf->ban;
 	short_form(&p);
 	for (size_t i = 0; i < conf->nlisteners; i++)
 		long_form(&p, &conf->listeners[i]);
-	if (s->nlisteners == 0 && !service_conf_wrong(conf, "listen"))
+	if (s->nlisteners == 0 && !conf->tcpmux && !service_conf_wrong(conf, "tcpmux") &&
+	    !service_conf_wrong(conf, "listen"))
 		problem_add(problems, conf->origin, s->name, "listen",
 			    "expected at least one address to listen on");
 	prepare_admission(&p);
 	gate_prepare(s, problems);
+	rpc_prepare(s, problems);
 	if (s->handler) {
 		check_socktypes(&p);
 		check_useless_keys(&p);
+		check_offer(&p);
 		if (s->handler->prepare && s->handler->prepare(s, problems) < 0 && problems->errors == before)
 			wrong(&p, NULL, "handler", "cannot be used");
 	}

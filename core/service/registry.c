@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "core/base/text.h"
@@ -10,6 +11,7 @@
 #include "core/net/peername.h"
 #include "core/net/wrappers.h"
 #include "core/service/gate.h"
+#include "core/service/rpc.h"
 #include "core/sys/sink.h"
 
 void
@@ -25,6 +27,7 @@ registry_init(struct registry *r, struct event_base *base, const struct handler 
 	TAILQ_INIT(&r->services);
 	r->shared.process_limit = &r->process_limit;
 	r->shared.sessions = &r->sessions;
+	LIST_INIT(&r->farewells);
 	for (size_t i = 0; i < RESERVE; i++)
 		r->reserve[i] = -1;
 }
@@ -179,6 +182,8 @@ registry_stop(struct registry *r, bool force)
 		retire(s, force);
 		end_sessions(s, force);
 	}
+	if (force)
+		rpc_forget(r);
 	registry_one_less(r);
 }
 
@@ -191,6 +196,7 @@ registry_free(struct registry *r)
 		TAILQ_REMOVE(&r->services, s, entry);
 		service_free(s);
 	}
+	rpc_forget(r);
 	while (r->logs) {
 		struct registry_log *l = r->logs;
 
@@ -315,6 +321,18 @@ registry_descriptor_free(struct registry *r)
 	TAILQ_FOREACH(s, &r->services, entry)
 		if (s->nofile_calm && service_retry_pending(s))
 			return;
+}
+
+struct service *
+registry_offered(struct registry *r, const char *name, size_t len)
+{
+	struct service *s;
+
+	TAILQ_FOREACH(s, &r->services, entry)
+		if (service_is_offered(s) && strlen(s->conf->tcpmux) == len &&
+		    strncasecmp(s->conf->tcpmux, name, len) == 0)
+			return s;
+	return NULL;
 }
 
 size_t

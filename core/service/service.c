@@ -17,6 +17,7 @@
 #include "core/service/gate.h"
 #include "core/service/registry.h"
 #include "core/sys/fd.h"
+#include "core/service/rpc.h"
 #include "core/sys/holder.h"
 #include "core/sys/inherit.h"
 #include "core/sys/sockopt.h"
@@ -111,6 +112,8 @@ release(struct service *s, enum listener_hold why)
 		return;
 	s->holds &= ~(unsigned)why;
 	log_hold(s, "release", why);
+	if (!TAILQ_EMPTY(&s->waiters) && s->wake)
+		event_active(s->wake, EV_TIMEOUT, 0);
 	for (size_t i = 0; i < s->nlisteners; i++)
 		listener_release(s->listeners[i].listener, why);
 }
@@ -332,11 +335,18 @@ park(struct service *s, const struct client *c)
 }
 
 static void
+tell_refusal(struct service *s, const struct sockaddr *peer, socklen_t len, uint32_t uid,
+	     const struct admit_result *r)
+{
+	log_refusal(s, peer, len, uid, r->reason);
+	if (r->banned)
+		service_log_ban(s, peer, len);
+}
+
+static void
 refuse_client(struct service *s, const struct client *c, const struct admit_result *r)
 {
-	log_refusal(s, &c->peer.sa, c->len, c->uid, r->reason);
-	if (r->banned)
-		service_log_ban(s, &c->peer.sa, c->len);
+	tell_refusal(s, &c->peer.sa, c->len, c->uid, r);
 	if (s->gate)
 		gate_turn_away(s, c->fd);
 	else
@@ -354,28 +364,41 @@ is_crowded(const struct service *s, const struct source *src)
 	       (r->process_limit > 0 && r->sessions >= (size_t)r->process_limit);
 }
 
+/* Whether a client is let in: then it has a place. */
+static bool
+let_in(struct service *s, const struct sockaddr *peer, uint32_t uid, struct admit_result *r)
+{
+	struct source src = source_of(peer, uid);
+
+	/* Those that have left count no more. */
+	if (is_crowded(s, &src))
+		drain_poll(SIZE_MAX);
+	*r = admit(&s->admission, peer, &src, clock_monotonic_ns());
+	if (r->verdict == ADMIT_REFUSE)
+		return false;
+	/* Before it starts: a client that waits for a place must see the hold before it is served. */
+	hold_if_exhausted(s);
+	return true;
+}
+
+static void
+begin(struct service *s, struct conn *c)
+{
+	if (s->gate)
+		gate_enter(c);
+	else
+		conn_start(c);
+}
+
 static void
 judge(struct service *s, const struct client *c)
 {
-	struct source src = source_of(&c->peer.sa, c->uid);
 	struct admit_result r;
-	struct conn *conn;
 
-	if (is_crowded(s, &src))
-		drain_poll(SIZE_MAX);
-	r = admit(&s->admission, &c->peer.sa, &src, clock_monotonic_ns());
-	if (r.verdict == ADMIT_REFUSE) {
-		if (strcmp(r.reason, "rate") != 0 || !park(s, c))
-			refuse_client(s, c, &r);
-		return;
-	}
-	/* Before it starts: a client that waits for a place must see the hold before it is served. */
-	hold_if_exhausted(s);
-	conn = conn_new(s, c->ls, c->fd, &c->peer.sa, c->len);
-	if (s->gate)
-		gate_enter(conn);
-	else
-		conn_start(conn);
+	if (let_in(s, &c->peer.sa, c->uid, &r))
+		begin(s, conn_new(s, c->ls, c->fd, &c->peer.sa, c->len));
+	else if (strcmp(r.reason, "rate") != 0 || !park(s, c))
+		refuse_client(s, c, &r);
 }
 
 /* The pause is over. Those behind it in the queue come when the loop turns to them. */
@@ -414,6 +437,100 @@ accept_cb(struct listener_socket *ls, int fd, const struct sockaddr *peer, sockl
 	judge(sl->service, &c);
 }
 
+/* --- connections that another service has accepted --- */
+
+bool
+service_is_offered(const struct service *s)
+{
+	return s->conf->tcpmux && !(s->holds & HOLD_STOPPING);
+}
+
+static bool
+makes_wait(struct service *s)
+{
+	if (slots_full(&s->admission.slots))
+		drain_poll(SIZE_MAX);
+	hold_if_exhausted(s);
+	return s->holds & (HOLD_FULL | HOLD_RATE | HOLD_PAUSED);
+}
+
+enum hand_over
+service_hand_over(struct service *s, struct conn *from, const char *hello, const char *sorry)
+{
+	const struct sockaddr *peer = (const struct sockaddr *)&from->peer;
+	struct admit_result r;
+	struct conn *c;
+
+	if (makes_wait(s))
+		return HAND_OVER_LATER;
+	if (!let_in(s, peer, from->peer_uid, &r)) {
+		if (strcmp(r.reason, "rate") == 0 && s->conf->rate_pause > 0 && begin_pause(s))
+			return HAND_OVER_LATER;
+		tell_refusal(s, peer, from->peer_len, from->peer_uid, &r);
+		return HAND_OVER_REFUSED;
+	}
+	c = conn_new_from(s, from, hello, sorry);
+	conn_set_end(from, "handed_over", 0);
+	conn_done(from);
+	begin(s, c);
+	return HAND_OVER_DONE;
+}
+
+/* Whoever has waited longest comes first, as long as there are places. */
+static void
+wake_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *s = arg;
+	struct service_waiter *w;
+
+	(void)fd;
+	(void)what;
+	while ((w = TAILQ_FIRST(&s->waiters)) && !makes_wait(s)) {
+		service_wait_no_more(w);
+		w->again(w->arg);
+	}
+}
+
+void
+service_wait(struct service *s, struct service_waiter *w)
+{
+	if (!s->wake)
+		s->wake = evtimer_new(s->registry->base, wake_cb, s);
+	w->service = s;
+	TAILQ_INSERT_TAIL(&s->waiters, w, entry);
+}
+
+void
+service_wait_no_more(struct service_waiter *w)
+{
+	if (!w->service)
+		return;
+	TAILQ_REMOVE(&w->service->waiters, w, entry);
+	w->service = NULL;
+}
+
+void
+service_wait_in_vain(struct service_waiter *w, const struct conn *c)
+{
+	struct service *s = w->service;
+
+	service_wait_no_more(w);
+	log_refusal(s, (const struct sockaddr *)&c->peer, c->peer_len, c->peer_uid,
+		    s->holds & HOLD_FULL ? "instances" : "rate");
+}
+
+/* Nobody may go on waiting for a service that is gone. */
+static void
+send_waiters_away(struct service *s)
+{
+	struct service_waiter *w;
+
+	while ((w = TAILQ_FIRST(&s->waiters))) {
+		service_wait_no_more(w);
+		w->again(w->arg);
+	}
+}
+
 int64_t
 service_queued(const struct listener_socket *ls)
 {
@@ -434,17 +551,21 @@ service_queued(const struct listener_socket *ls)
 
 /* --- programs that take over the socket --- */
 
-/* The first datagram stays where it is; its sender. */
+/* Who sent the first datagram that waits; it stays where it is. Returns the length of the address, 0 if
+ * there is none to tell. */
 static socklen_t
-peek_sender(int fd, struct sockaddr_storage *peer)
+first_sender(const struct listener_socket *ls, struct sockaddr_storage *sender)
 {
-	socklen_t len = sizeof(*peer);
+	socklen_t len = sizeof(*sender);
 	char byte;
 
-	*peer = (struct sockaddr_storage){ .ss_family = AF_UNIX };
-	if (recvfrom(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT, (struct sockaddr *)peer, &len) < 0)
+	if (listener_socket_addr(ls)->socktype != SOCK_DGRAM)
 		return 0;
-	return len;
+	if (recvfrom(listener_socket_fd(ls), &byte, 1, MSG_PEEK | MSG_DONTWAIT, (struct sockaddr *)sender,
+		     &len) < 0)
+		return 0;
+	/* A unix socket may have no name. */
+	return len > sizeof(sa_family_t) ? len : 0;
 }
 
 static bool
@@ -460,9 +581,7 @@ first_is_banned(struct service *s, const struct listener_socket *ls, int64_t now
 	struct sockaddr_storage peer;
 	struct source src;
 
-	if (s->registry->shared.bans.n == 0 || !is_datagram(ls))
-		return false;
-	if (peek_sender(listener_socket_fd(ls), &peer) == 0)
+	if (s->registry->shared.bans.n == 0 || first_sender(ls, &peer) == 0)
 		return false;
 	src = source_of((struct sockaddr *)&peer, UINT32_MAX);
 	return admit_is_banned(&s->admission, &src, now);
@@ -538,6 +657,8 @@ ready_cb(struct listener_socket *ls, void *arg)
 	struct source src = source_of(&nobody, 0);
 	int64_t now = clock_monotonic_ns();
 	struct admit_result r;
+	struct sockaddr_storage sender;
+	socklen_t len;
 	struct conn *c;
 
 	if (!s->waits) {
@@ -559,7 +680,10 @@ ready_cb(struct listener_socket *ls, void *arg)
 	listener_socket_hold(ls);
 	log_hold(s, "hold", HOLD_CHILD);
 	hold_if_exhausted(s);
-	c = conn_new(s, ls, -1, NULL, 0);
+	len = first_sender(ls, &sender);
+	c = conn_new(s, ls, -1, len ? (struct sockaddr *)&sender : NULL, len);
+	/* There will be others: the place that was taken is nobody's in particular. */
+	c->source = src;
 	c->queued = service_queued(ls);
 	conn_start(c);
 }
@@ -706,6 +830,7 @@ on_settled(struct listener *l, void *arg)
 			evtimer_add(sl->retry, &tv);
 	}
 	settle(sl);
+	rpc_update(s);
 }
 
 static void
@@ -793,6 +918,8 @@ service_stop_listening(struct service *s)
 {
 	hold(s, HOLD_STOPPING);
 	refuse_parked(s);
+	send_waiters_away(s);
+	rpc_withdraw(s);
 	for (size_t i = 0; i < s->nlisteners; i++) {
 		struct service_listener *sl = &s->listeners[i];
 
@@ -838,10 +965,13 @@ service_free(struct service *s)
 		s->handler->release(s);
 	if (s->rate_timer)
 		event_free(s->rate_timer);
+	if (s->wake)
+		event_free(s->wake);
 	if (s->nofile_calm) {
 		event_free(s->nofile_calm);
 		s->registry->short_of_files--;
 	}
+	rpc_free(s);
 	capture_free_all(s);
 	refuse_parked(s);
 	acl_filter_clear(&s->filter);

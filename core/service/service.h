@@ -16,6 +16,7 @@ struct client;
 struct event;
 struct gate_plan;
 struct registry;
+struct rpc;
 
 /* One entry of `listen`, or one `listener { }`. */
 struct service_listener {
@@ -30,6 +31,14 @@ struct service_listener {
 	struct event *retry;
 	bool settled;
 	int failed; /* exit status that describes why nothing listens; 0: something does */
+};
+
+/* Somebody with a connection for a service that has no place for it yet. */
+struct service_waiter {
+	TAILQ_ENTRY(service_waiter) entry;
+	struct service *service; /* NULL: does not wait */
+	void (*again)(void *arg);
+	void *arg;
 };
 
 /* A configured service, ready to run or running. */
@@ -58,7 +67,10 @@ struct service {
 	struct event *rate_timer;
 	int64_t pause_ms;          /* of the pause that began last; 0 without rate_pause */
 	struct client *parked;     /* the one that came when the rate was exceeded */
-	struct event *nofile_calm; /* runs while a nofile hold has been told */
+	TAILQ_HEAD(, service_waiter) waiters; /* for a place, with a connection that was accepted elsewhere */
+	struct rpc *rpc;                      /* NULL: rpcbind does not know it */
+	struct event *wake;                   /* them; made for the first */
+	struct event *nofile_calm;            /* runs while a nofile hold has been told */
 };
 
 /* Checks a service and looks up all it needs. NULL after adding to the problems. It does not
@@ -85,6 +97,25 @@ size_t service_listening(const struct service *);
 
 /* "full", "rate"…: what hold and release events call it. */
 const char *service_hold_name(enum listener_hold);
+/* Makes the connection of another service's session one of this service, which decides about it as if it
+ * had accepted it. DONE: the session that had it has ended as "handed_over", and is gone. LATER: there is
+ * no place or token, and clients are to wait for one. REFUSED: that has been logged. `hello` is what the
+ * client is told once it is let in, `sorry` if it cannot be served after all; both may be NULL. */
+enum hand_over { HAND_OVER_DONE, HAND_OVER_LATER, HAND_OVER_REFUSED };
+enum hand_over service_hand_over(struct service *, struct conn *from, const char *hello, const char *sorry);
+
+/* Calls `again` (from the loop) when it is this one's turn to try once more; also when the service ends.
+ * The waiter does not wait any more by then. */
+void service_wait(struct service *, struct service_waiter *);
+
+/* Waits no more. Does nothing if it did not. */
+void service_wait_no_more(struct service_waiter *);
+
+/* It has waited for too long, which is logged as a refusal. */
+void service_wait_in_vain(struct service_waiter *, const struct conn *);
+
+/* Whether tcpmux handlers offer it now. */
+bool service_is_offered(const struct service *);
 
 /* A session of the service has ended: its slot is free. Called by conn_done. */
 void service_conn_gone(struct service *, struct conn *);
