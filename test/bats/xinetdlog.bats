@@ -67,7 +67,7 @@ has_exits() {
 	[ "$(entries | grep -c '^EXIT')" -ge "$1" ]
 }
 
-@test "a session that the end of the daemon cuts off has not ended with status 0" {
+@test "a session that the end of the daemon cuts off has not ended with status 0 (B32)" {
 	configure <<'END'
 service "cat" { listen = "tcp:127.0.0.1:0" exec = { "/bin/cat" } }
 END
@@ -80,7 +80,7 @@ END
 	disconnect 4
 }
 
-@test "a program that cannot be started has not ended with status 0" {
+@test "a program that cannot be started has not ended with status 0 (B32)" {
 	printf 'no program\n' >broken
 	chmod +x broken
 	configure <<END
@@ -122,7 +122,7 @@ START: the-host from=127.0.0.1
 END
 }
 
-@test "a refused client is told once, and as xinetd names the reason" {
+@test "a refused client is told once, and as xinetd names the reason (B35)" {
 	configure <<'END'
 service "denied" { listen = "tcp:127.0.0.1:0" exec = { "/bin/cat" } deny = { "127.0.0.1" } }
 service "full" { listen = "tcp:127.0.0.1:0" exec = { "/bin/cat" } instances = 1 when_full = "refuse" }
@@ -145,7 +145,7 @@ FAIL: full service_limit from=127.0.0.1
 FAIL: rate connections per second from=127.0.0.1
 FAIL: source per_source_limit from=127.0.0.1
 END
-	# Nothing was started for it (B35).
+	# Nothing was started for it.
 	[ "$(entries | grep -c '^START: denied')" = 0 ]
 }
 
@@ -255,7 +255,7 @@ END
 	[ "$(entries | grep -c FAIL)" = 0 ]
 }
 
-@test "a log file with a limit is not written beyond it, which is said once, and services go on" {
+@test "a log file with a limit is not written beyond it, which is said once, and services go on (B26)" {
 	configure <<END
 service "date" {
 	listen = "tcp:127.0.0.1:0"
