@@ -184,7 +184,7 @@ put_line(struct log *log, struct log_record *r)
 static void
 put_xinetd(struct log *log, struct log_record *r)
 {
-	struct log *other = log->messages ? *log->messages : log;
+	struct log *other = log->messages && *log->messages ? *log->messages : log;
 	struct log_xinetd *x = &log->words;
 	bool foreign = other->format != LOG_FORMAT_XINETD;
 

@@ -45,12 +45,13 @@ enum log_show {
 	LOG_SHOW_FAIL_HOST = 1 << 6,
 	LOG_SHOW_FAIL_USERID = 1 << 7,
 	LOG_SHOW_FAIL_ATTEMPT = 1 << 8,
-	LOG_SHOW_NO_USERID = 1 << 9, /* that the client's machine did not name its user */
 };
 
 struct log_view {
-	const char *id; /* NULL: the service's name */
-	unsigned show;  /* of enum log_show */
+	const char *id;       /* NULL: the service's name */
+	const char *wrappers; /* what libwrap calls it; NULL: nothing */
+	unsigned show;        /* of enum log_show */
+	bool paces;           /* its rate slows clients down and never switches it off for a while */
 };
 
 struct log_record {

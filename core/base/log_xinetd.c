@@ -231,97 +231,138 @@ fail_reason(const char *reason)
 	return reason ? reason : "UNKNOWN";
 }
 
+/* Why the client's machine did not name its user, in one of xinetd's few words. */
+static const char *
+ident_reason(const struct log_record *r)
+{
+	const char *name = string(r, "errno"), *error = string(r, "error");
+
+	if (is(name, "ETIMEDOUT"))
+		return "timeout";
+	if (is(name, "ECONNREFUSED") || is(name, "EHOSTUNREACH") || is(name, "ENETUNREACH"))
+		return "no server";
+	return name || !error ? "system error" : error;
+}
+
+static void
+say_no_user(struct log_xinetd *x, const struct log_record *r)
+{
+	struct text *t = entry(x, r, "NOID");
+
+	text_add(t, " ", 1);
+	add_address(t, string(r, "peer"));
+	text_add(t, " ", 1);
+	add_plain(t, ident_reason(r));
+}
+
+static void
+say_fail(struct log_xinetd *x, const struct log_record *r)
+{
+	unsigned show = shown(r);
+	struct text *t;
+
+	if (!(show & (LOG_SHOW_FAIL_HOST | LOG_SHOW_FAIL_USERID | LOG_SHOW_FAIL_ATTEMPT)))
+		return;
+	t = entry(x, r, "FAIL");
+	text_add(t, " ", 1);
+	add_plain(t, fail_reason(string(r, "reason")));
+	if (show & LOG_SHOW_FAIL_HOST)
+		add_from(t, r);
+}
+
+static void
+say_load(struct log_xinetd *x, const struct log_record *r)
+{
+	struct text *t = message(x, "ERROR");
+
+	text_puts(t, "refused connect from ");
+	add_address(t, string(r, "peer"));
+	text_puts(t, " due to excessive load");
+}
+
+static void
+say_wrappers(struct log_xinetd *x, const struct log_record *r)
+{
+	struct text *t = message(x, "WARNING");
+
+	text_puts(t, "libwrap refused connection to ");
+	add_id(t, r);
+	text_puts(t, " (libwrap=");
+	if (r->view && r->view->wrappers)
+		add_plain(t, r->view->wrappers);
+	else
+		add_id(t, r);
+	text_puts(t, ") from ");
+	add_address(t, string(r, "peer"));
+}
+
 static void
 say_refuse(struct log_xinetd *x, const struct log_record *r)
 {
-	unsigned show = shown(r);
 	const char *reason = string(r, "reason");
-	const char *name = string(r, "wrappers");
-	struct text *t;
 
-	if (show & (LOG_SHOW_FAIL_HOST | LOG_SHOW_FAIL_USERID | LOG_SHOW_FAIL_ATTEMPT)) {
-		t = entry(x, r, "FAIL");
-		text_add(t, " ", 1);
-		add_plain(t, fail_reason(reason));
-		if (show & LOG_SHOW_FAIL_HOST)
-			add_from(t, r);
+	if (is(reason, "ident")) {
+		say_no_user(x, r);
+		return;
 	}
-	if (is(reason, "load")) {
-		t = message(x, "ERROR");
-		text_puts(t, "refused connect from ");
-		add_address(t, string(r, "peer"));
-		text_puts(t, " due to excessive load");
-	} else if (is(reason, "wrappers")) {
-		t = message(x, "WARNING");
-		text_puts(t, "libwrap refused connection to ");
-		add_id(t, r);
-		text_puts(t, " (libwrap=");
-		if (name)
-			add_plain(t, name);
-		else
-			add_id(t, r);
-		text_puts(t, ") from ");
-		add_address(t, string(r, "peer"));
-	}
+	say_fail(x, r);
+	if (is(reason, "load"))
+		say_load(x, r);
+	else if (is(reason, "wrappers"))
+		say_wrappers(x, r);
 }
 
-/* The answer as it was behind the ports and USERID: the system, and the user. */
+/* The answer as it is behind the ports and USERID: the system, and the user. That there was none is told
+ * only where it is a refusal. */
 static void
 say_ident(struct log_xinetd *x, const struct log_record *r)
 {
-	unsigned show = shown(r);
-	const char *user = string(r, "user"), *os = string(r, "os"), *error = string(r, "error");
+	const char *user = string(r, "user"), *os = string(r, "os");
 	struct text *t;
 
-	if (user && show & (LOG_SHOW_USERID | LOG_SHOW_FAIL_USERID)) {
-		t = entry(x, r, "USERID");
-		text_add(t, " ", 1);
-		add_plain(t, os ? os : "OTHER");
-		text_puts(t, " :");
-		add_plain(t, user);
-	} else if (!user && show & LOG_SHOW_NO_USERID) {
-		t = entry(x, r, "NOID");
-		text_add(t, " ", 1);
-		add_address(t, string(r, "peer"));
-		text_add(t, " ", 1);
-		add_plain(t, error ? error : "system error");
-	}
+	if (!user || !(shown(r) & (LOG_SHOW_USERID | LOG_SHOW_FAIL_USERID)))
+		return;
+	t = entry(x, r, "USERID");
+	text_add(t, " ", 1);
+	add_plain(t, os ? os : "OTHER");
+	text_puts(t, " :");
+	add_plain(t, user);
 }
 
 /* --- messages --- */
 
-static int64_t
-seconds(const struct log_record *r)
+/* Whether a hold switches the service off, as xinetd would have it: one that only slows it down does not. */
+static bool
+is_pause(const struct log_record *r)
 {
-	int64_t ms = number(r, "ms", 0);
+	const char *why = string(r, "why");
 
-	return ms <= 1000 ? 1 : (ms + 999) / 1000;
+	return is(why, "nofile") || (is(why, "rate") && !(r->view && r->view->paces));
 }
 
 static bool
 say_hold(struct log_xinetd *x, const struct log_record *r)
 {
-	const char *why = string(r, "why");
+	int64_t ms = number(r, "ms", 1000); /* descriptors are looked for once a second */
 	struct text *t;
 
-	if (!is(why, "rate") && !is(why, "nofile"))
+	if (!is_pause(r))
 		return false;
 	t = message(x, "ERROR");
 	text_puts(t, "Deactivating service ");
 	add_id(t, r);
-	text_puts(t, is(why, "rate") ? " due to excessive incoming connections."
-				     : " due to no available descriptors.");
-	add_number(t, "  Restarting in ", seconds(r), " seconds.");
+	text_puts(t, is(string(r, "why"), "rate") ? " due to excessive incoming connections."
+						  : " due to no available descriptors.");
+	add_number(t, "  Restarting in ", (ms + 999) / 1000, " seconds.");
 	return true;
 }
 
 static bool
 say_release(struct log_xinetd *x, const struct log_record *r)
 {
-	const char *why = string(r, "why");
 	struct text *t;
 
-	if (!is(why, "rate") && !is(why, "nofile"))
+	if (!is_pause(r))
 		return false;
 	t = message(x, "ERROR");
 	text_puts(t, "Activating service ");
@@ -348,7 +389,7 @@ errno_of(const char *name)
 }
 
 static bool
-say_fail(struct log_xinetd *x, const struct log_record *r)
+say_bind(struct log_xinetd *x, const struct log_record *r)
 {
 	const char *error = string(r, "error");
 	struct text *t;
@@ -454,7 +495,7 @@ log_xinetd_say(struct log_xinetd *x, const struct log_record *r)
 	else if (is(r->event, "ready"))
 		say_ready(x, r);
 	else if (is(r->event, "fail"))
-		return say_fail(x, r);
+		return say_bind(x, r);
 	else if (is(r->event, "listen_error"))
 		say_listen_error(x, r);
 	else if (is(r->event, "reload"))

@@ -33,7 +33,8 @@ bool log_xinetd_say(struct log_xinetd *, const struct log_record *);
 struct text *log_xinetd_message(struct log_xinetd *, enum log_level);
 
 /* Adds a line as it is written: `stamped` if the target knows time, program and level itself. */
-void log_xinetd_format(const struct log_xinetd *, const struct log_xinetd_line *, bool stamped, struct text *);
+void log_xinetd_format(const struct log_xinetd *, const struct log_xinetd_line *, bool stamped,
+		       struct text *);
 
 void log_xinetd_clear(struct log_xinetd *);
 

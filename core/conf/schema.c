@@ -434,7 +434,7 @@ const struct option service_rows[] = {
 	{ .name = "id", .type = OPT_STRING, AT(id), .check = check_not_empty,
 	  .doc = "What lines of the xinetd format call the service, if not its name." },
 	{ .name = "target", .section = "log", .type = OPT_STRING, AT(log.target), .check = sink_check_target, D,
-	  .doc = "Where this service's events go: stderr, syslog, journal or file:PATH." },
+	  .doc = "Where this service's events go: stderr, syslog, syslog:FACILITY.LEVEL, journal or file:PATH." },
 	{ .name = "format", .section = "log", .type = OPT_ENUM, AT(log.format), .words = log_format_names, D,
 	  .doc = "Form of an event." },
 	{ .name = "level", .section = "log", .type = OPT_ENUM, AT(log.level), .words = log_level_names, D,
@@ -444,9 +444,9 @@ const struct option service_rows[] = {
 		 "is written to it." },
 	{ .name = "success", .section = "log", .type = OPT_LIST, AT(log.success), .check = check_success, D,
 	  .doc = "What START and EXIT lines of the xinetd format tell: pid, host, userid, exit, duration, "
-		 "traffic; none of these lines if {}." },
+		 "traffic; none of these lines if {}, everything if not given." },
 	{ .name = "failure", .section = "log", .type = OPT_LIST, AT(log.failure), .check = check_failure, D,
-	  .doc = "What FAIL lines of the xinetd format tell: host, userid, attempt; none of these lines if {}." },
+	  .doc = "What FAIL lines of the xinetd format tell: host, userid, attempt; none of these lines if {}, everything if not given." },
 	{ .name = NULL },
 };
 
@@ -472,7 +472,7 @@ const struct option listener_rows[] = {
 
 const struct option global_rows[] = {
 	{ .name = "target", .section = "log", .type = OPT_STRING, IN(global_conf, log.target), .check = sink_check_target,
-	  .doc = "Where events go: stderr, syslog, journal or file:PATH." },
+	  .doc = "Where events go: stderr, syslog, syslog:FACILITY.LEVEL, journal or file:PATH." },
 	{ .name = "format", .section = "log", .type = OPT_ENUM, IN(global_conf, log.format), .words = log_format_names,
 	  .doc = "Form of an event." },
 	{ .name = "level", .section = "log", .type = OPT_ENUM, IN(global_conf, log.level), .words = log_level_names,
@@ -482,9 +482,9 @@ const struct option global_rows[] = {
 		 "is written to it." },
 	{ .name = "success", .section = "log", .type = OPT_LIST, IN(global_conf, log.success), .check = check_success,
 	  .doc = "What START and EXIT lines of the xinetd format tell: pid, host, userid, exit, duration, "
-		 "traffic; none of these lines if {}." },
+		 "traffic; none of these lines if {}, everything if not given." },
 	{ .name = "failure", .section = "log", .type = OPT_LIST, IN(global_conf, log.failure), .check = check_failure,
-	  .doc = "What FAIL lines of the xinetd format tell: host, userid, attempt; none of these lines if {}." },
+	  .doc = "What FAIL lines of the xinetd format tell: host, userid, attempt; none of these lines if {}, everything if not given." },
 	{ .name = NULL },
 };
 /* clang-format on */

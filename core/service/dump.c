@@ -76,8 +76,8 @@ service_state(const struct service *s)
 static void
 holds(struct dump *d, const struct service *s)
 {
-	unsigned bits = s->holds | (s->nofile_calm ? HOLD_NOFILE : 0) |
-			(s->registry->pending ? HOLD_PENDING : 0);
+	unsigned bits =
+		s->holds | (s->nofile_calm ? HOLD_NOFILE : 0) | (s->registry->pending ? HOLD_PENDING : 0);
 
 	if (!bits)
 		return;

@@ -47,6 +47,16 @@ choose_handler(struct preparation *p)
 		    near ? near : "", near ? "?" : "");
 }
 
+static void
+useless(struct preparation *p, const char *section, const char *key, const char *why)
+{
+	const struct service_conf *conf = p->s->conf;
+
+	if (service_conf_says(conf, section, key))
+		problem_warn(p->problems, service_conf_origin(conf, section, key), p->s->name, key,
+			     "has no effect %s", why);
+}
+
 /* --- listeners --- */
 
 static struct service_listener *
@@ -446,16 +456,6 @@ prepare_admission(struct preparation *p)
 	}
 }
 
-static void
-useless(struct preparation *p, const char *section, const char *key, const char *why)
-{
-	const struct service_conf *conf = p->s->conf;
-
-	if (service_conf_says(conf, section, key))
-		problem_warn(p->problems, service_conf_origin(conf, section, key), p->s->name, key,
-			     "has no effect %s", why);
-}
-
 /* What was asked for and will not happen is said, even where it does no harm. */
 static void
 check_useless_keys(struct preparation *p)
@@ -532,11 +532,10 @@ prepare_log_view(struct service *s)
 	const struct log_conf *own = &s->conf->log, *global = &s->config->global.log;
 
 	s->log_view.id = s->conf->id;
+	s->log_view.wrappers = s->conf->tcp_wrappers;
+	s->log_view.paces = s->conf->rate_pause == 0;
 	s->log_view.show = shown_by(&own->success, &global->success, false) |
 			   shown_by(&own->failure, &global->failure, true);
-	/* xinetd says so only where nobody gets in without. */
-	if (s->conf->ident == IDENT_REQUIRE)
-		s->log_view.show |= LOG_SHOW_NO_USERID;
 }
 
 static bool
@@ -603,6 +602,8 @@ prepare_log(struct preparation *p)
 			if (strcmp(schema_log_events[j], s->conf->log_events.list.items[i]) == 0)
 				s->log_events |= 1U << j;
 	prepare_log_view(s);
+	if (s->conf->log.target && strncmp(s->conf->log.target, "file:", 5) != 0)
+		useless(p, "log", "limit", "on a target that is no file");
 }
 
 struct service *

@@ -45,7 +45,7 @@ struct sink {
 	uint64_t soft, hard, full_at;
 	uint64_t left_out;      /* lines since it is full */
 	int facility, priority; /* of syslog; priority -1: the line's own */
-	bool poll_first; /* the descriptor may block: ask before each write */
+	bool poll_first;        /* the descriptor may block: ask before each write */
 	char *path;
 	struct text queue; /* lines that wait to be written (stderr, file) */
 	size_t sent;       /* of the queue */

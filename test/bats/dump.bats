@@ -60,7 +60,7 @@ events_of_session() {
 	grep -a ' start service=cat ' "$LOG" | grep -oE 'pid=[0-9]+ peer=[0-9.:]+'
 }
 
-@test "a dump is for its owner only and has no values of variables" {
+@test "a dump is for its owner only and has no values of variables (B27)" {
 	configure <<'END'
 service "cat" { listen = "tcp:127.0.0.1:0" exec = { "/bin/cat" } env = { "PASSWORD=hunter2", "MODE=x" } }
 END

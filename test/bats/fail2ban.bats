@@ -67,8 +67,8 @@ expected() {
 }
 
 bans_whom_it_should() {
-	banned "$1" | sort >banned
-	expected | diff - banned
+	banned "$1" | sort >seen
+	expected | diff - seen
 }
 
 # $1 is the format, $2 what the end of the last session reads as.

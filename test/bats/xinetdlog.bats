@@ -42,8 +42,8 @@ END
 		ask "$(address_of "$name")" hi || true
 	done
 	wait_until has_exits 7
-	entries | sort >entries
-	diff entries - <<'END'
+	entries | sort >seen
+	diff seen - <<'END'
 EXIT: bad status=3 pid=N duration=0(sec)
 EXIT: echo status=0 pid=0 duration=0(sec)
 EXIT: good status=0 pid=N duration=0(sec)
@@ -67,7 +67,7 @@ has_exits() {
 	[ "$(entries | grep -c '^EXIT')" -ge "$1" ]
 }
 
-@test "a session that the end of the daemon cuts off has not ended with status 0" {
+@test "a session that the end of the daemon cuts off has not ended with status 0 (B32)" {
 	configure <<'END'
 service "cat" { listen = "tcp:127.0.0.1:0" exec = { "/bin/cat" } }
 END
@@ -80,7 +80,7 @@ END
 	disconnect 4
 }
 
-@test "a program that cannot be started has not ended with status 0" {
+@test "a program that cannot be started has not ended with status 0 (B32)" {
 	printf 'no program\n' >broken
 	chmod +x broken
 	configure <<END
@@ -111,8 +111,8 @@ END
 	wait_for_entry 'START: global pid=N'
 	wait_for_entry 'FAIL: denied address'
 	stop_evinetd
-	entries | sort >entries
-	diff entries - <<'END'
+	entries | sort >seen
+	diff seen - <<'END'
 EXIT: exit status=0
 EXIT: the-host duration=0(sec)
 FAIL: denied address
@@ -122,7 +122,7 @@ START: the-host from=127.0.0.1
 END
 }
 
-@test "a refused client is told once, and as xinetd names the reason" {
+@test "a refused client is told once, and as xinetd names the reason (B35)" {
 	configure <<'END'
 service "denied" { listen = "tcp:127.0.0.1:0" exec = { "/bin/cat" } deny = { "127.0.0.1" } }
 service "full" { listen = "tcp:127.0.0.1:0" exec = { "/bin/cat" } instances = 1 when_full = "refuse" }
@@ -145,7 +145,7 @@ FAIL: full service_limit from=127.0.0.1
 FAIL: rate connections per second from=127.0.0.1
 FAIL: source per_source_limit from=127.0.0.1
 END
-	# Nothing was started for it (B35).
+	# Nothing was started for it.
 	[ "$(entries | grep -c '^START: denied')" = 0 ]
 }
 
@@ -182,14 +182,14 @@ service "wrong" { listen = "tcp:127.0.0.1:0" shell = "true" user = "no such user
 END
 	start_evinetd --log-format xinetd
 	stop_evinetd
-	messages >messages
-	grep -qxF 'ERROR: bind failed (Address already in use (errno = 98)). service = taken' messages
-	grep -qxF 'ERROR: Service taken failed to start and is deactivated.' messages
-	grep -qxF 'NOTICE: Started working: 1 available service' messages
-	grep -qxF 'WARNING: Exiting...' messages
-	grep -qxE "ERROR: service wrong: user: .* \[file=$CONF\] \[line=3\]" messages
+	messages >seen
+	grep -qxF 'ERROR: bind failed (Address already in use (errno = 98)). service = taken' seen
+	grep -qxF 'ERROR: Service taken failed to start and is deactivated.' seen
+	grep -qxF 'NOTICE: Started working: 1 available service' seen
+	grep -qxF 'WARNING: Exiting...' seen
+	grep -qxE "ERROR: service wrong: user: .* \[file=$CONF\] \[line=3\]" seen
 	# Every line has one of the two forms.
-	! grep -vE '^[0-9]{2}/[0-9]{1,2}/[0-9]{1,2}@[0-9]{2}:[0-9]{2}:[0-9]{2}(: (START|EXIT|FAIL): | xinetd\[[0-9]+\]: (ERROR|WARNING|NOTICE|INFO): )' "$LOG"
+	[ "$(grep -cvE '^[0-9]{2}/[0-9]{1,2}/[0-9]{1,2}@[0-9]{2}:[0-9]{2}:[0-9]{2}(: (START|EXIT|FAIL): | xinetd\[[0-9]+\]: (ERROR|WARNING|NOTICE|INFO): )' "$LOG")" = 0 ]
 }
 
 @test "the log of a service has its entries only, and the daemon's log the rest" {
@@ -255,7 +255,7 @@ END
 	[ "$(entries | grep -c FAIL)" = 0 ]
 }
 
-@test "a log file with a limit is not written beyond it, which is said once, and services go on" {
+@test "a log file with a limit is not written beyond it, which is said once, and services go on (B26)" {
 	configure <<END
 service "date" {
 	listen = "tcp:127.0.0.1:0"
@@ -303,4 +303,21 @@ END
 	[ "$(stat -c %s all)" -le 1700 ]
 	tail -n 1 all | grep -q ' log_limit '
 	[ "$(grep -c ' log_limit ' all)" = 2 ]
+}
+
+@test "a limit where there is no file is warned about" {
+	configure <<'END'
+service "date" {
+	listen = "tcp:127.0.0.1:0"
+	shell = "date"
+	log { target = "syslog:local3" limit = "1M:2M" }
+}
+service "wrong" { listen = "tcp:127.0.0.1:0" shell = "date" log { target = "syslog:local9" } }
+service "loud" { listen = "tcp:127.0.0.1:0" shell = "date" log { success = { "loud" } } }
+END
+	run "$EVINETD" --check -c "$CONF"
+	[ "$status" = 78 ]
+	[[ "$output" == *"$CONF:4: warning: service \"date\": limit: has no effect on a target that is no file"* ]]
+	[[ "$output" == *"$CONF:6: service \"wrong\": log.target: "*'a facility of syslog such as daemon, authpriv or local0, not "local9"'* ]]
+	[[ "$output" == *"$CONF:7: service \"loud\": log.success: "*"\"loud\""* ]]
 }

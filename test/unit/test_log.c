@@ -276,7 +276,8 @@ start_from(const char *peer)
 static void
 xinetd_start(void)
 {
-	is(start_shown(~0U), "START: ftp pid=77 from=10.0.0.1", "xinetd: START has the process and the address");
+	is(start_shown(~0U), "START: ftp pid=77 from=10.0.0.1",
+	   "xinetd: START has the process and the address");
 	is(start_shown(LOG_SHOW_PID), "START: ftp pid=77", "the process alone");
 	is(start_shown(LOG_SHOW_HOST), "START: ftp from=10.0.0.1", "the address alone");
 	is(start_shown(LOG_SHOW_EXIT), "START: ftp", "or neither, as long as anything of it is shown");
@@ -328,11 +329,12 @@ xinetd_exit(void)
 	is(end_with(LOG_SHOW_EXIT, "eof", 0, 0, getpid()), "EXIT: ftp status=0", "a built-in service has");
 	is(end_with(LOG_SHOW_EXIT, "killed", 0, 0, getpid()), "EXIT: ftp signal=15",
 	   "one that was cut off reads as if by a signal");
-	is(said_info("end", &everything, LOG_I("pid", 7), LOG_S("how", "eof"), LOG_I("status", 0), LOG_I("ms", 5),
-		     LOG_I("in", 10), LOG_I("out", 20)),
+	is(said_info("end", &everything, LOG_I("pid", 7), LOG_S("how", "eof"), LOG_I("status", 0),
+		     LOG_I("ms", 5), LOG_I("in", 10), LOG_I("out", 20)),
 	   "TRAFFIC: ftp in=10(bytes) out=20(bytes)|EXIT: ftp status=0 pid=7 duration=0(sec)",
 	   "bytes that were passed on are told before");
-	is(said_info("end", &((struct log_view){ .show = LOG_SHOW_TRAFFIC }), LOG_I("in", 0), LOG_I("out", 0)),
+	is(said_info("end", &((struct log_view){ .show = LOG_SHOW_TRAFFIC }), LOG_I("in", 0),
+		     LOG_I("out", 0)),
 	   "TRAFFIC: ftp in=0(bytes) out=0(bytes)", "or alone");
 }
 
@@ -359,11 +361,13 @@ xinetd_fail(void)
 		{ "rate", "FAIL: ftp connections per second from=10.0.0.1" },
 		{ "fork", "FAIL: ftp fork from=10.0.0.1" },
 		{ "memory", "FAIL: ftp memory from=10.0.0.1" },
-		{ "load", "FAIL: ftp load from=10.0.0.1|refused connect from 10.0.0.1 due to excessive load" },
+		{ "load",
+		  "FAIL: ftp load from=10.0.0.1|refused connect from 10.0.0.1 due to excessive load" },
 		{ "wrappers", "FAIL: ftp libwrap from=10.0.0.1|libwrap refused connection to ftp "
 			      "(libwrap=ftp) from 10.0.0.1" },
 	};
-	struct log_view attempt = { .show = LOG_SHOW_FAIL_ATTEMPT }, none = { .show = LOG_SHOW_PID };
+	struct log_view attempt = { .show = LOG_SHOW_FAIL_ATTEMPT, .wrappers = "in.ftpd" };
+	struct log_view none = { .show = LOG_SHOW_PID };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		is(refused(cases[i].reason), cases[i].line, cases[i].reason);
@@ -371,33 +375,41 @@ xinetd_fail(void)
 	   "FAIL: ftp address", "without the address, if that is not to be shown");
 	is(said_info("refuse", &none, LOG_S("peer", "10.0.0.1:1"), LOG_S("reason", "deny")), "",
 	   "no FAIL where only successes are shown");
-	is(said_info("refuse", &attempt, LOG_S("peer", "unix"), LOG_S("reason", "wrappers"),
-		     LOG_S("wrappers", "in.ftpd")),
+	is(said_info("refuse", &attempt, LOG_S("peer", "unix"), LOG_S("reason", "wrappers")),
 	   "FAIL: ftp libwrap|libwrap refused connection to ftp (libwrap=in.ftpd) from <no address>",
-	   "libwrap's own name for the daemon, where it is told");
+	   "libwrap's own name for the daemon");
 }
 
 static void
 xinetd_ident(void)
 {
-	struct log_view some = { .show = LOG_SHOW_FAIL_USERID }, required = { .show = LOG_SHOW_NO_USERID };
+	struct log_view some = { .show = LOG_SHOW_FAIL_USERID }, none = { .show = LOG_SHOW_PID };
 
 	is(said_info("ident", &some, LOG_S("peer", "10.0.0.1:1"), LOG_S("os", "UNIX"), LOG_S("user", "jo")),
 	   "USERID: ftp UNIX :jo", "xinetd: USERID has what the client's machine says");
 	is(said_info("ident", &some, LOG_S("user", "jo\nFAIL: ftp address from=192.0.2.1\xff")),
 	   "USERID: ftp OTHER :jo\\x0aFAIL: ftp address from=192.0.2.1\\xff", "and never a second line");
-	is(said_info("ident", &required, LOG_S("user", "jo")), "", "no USERID where none is to be shown");
+	is(said_info("ident", &none, LOG_S("user", "jo")), "", "no USERID where none is to be shown");
 	is(said_info("ident", &some, LOG_S("peer", "10.0.0.1:1"), LOG_S("error", "timeout")), "",
 	   "that there is no name is not told");
-	is(said_info("ident", &required, LOG_S("peer", "10.0.0.1:1"), LOG_S("error", "timeout")),
+	is(said_info("refuse", &some, LOG_S("peer", "10.0.0.1:1"), LOG_S("reason", "ident"),
+		     LOG_S("errno", "ETIMEDOUT"), LOG_S("error", "x")),
 	   "NOID: ftp 10.0.0.1 timeout", "unless nobody gets in without");
+	is(said_info("refuse", &some, LOG_S("peer", "10.0.0.1:1"), LOG_S("reason", "ident"),
+		     LOG_S("errno", "ECONNREFUSED"), LOG_S("error", "x")),
+	   "NOID: ftp 10.0.0.1 no server", "the reasons are xinetd's");
+	is(said_info("refuse", &some, LOG_S("peer", "10.0.0.1:1"), LOG_S("reason", "ident"),
+		     LOG_S("error", "bad response")),
+	   "NOID: ftp 10.0.0.1 bad response", "or ours");
 }
 
 static void
 xinetd_messages(void)
 {
-	char *ban = xasprintf("%d {process_sensor} Adding 10.0.0.1 to the global_no_access list for 5 minutes",
-			      (int)getpid());
+	struct log_view paced = { .paces = true, .show = ~0U };
+	char *ban =
+		xasprintf("%d {process_sensor} Adding 10.0.0.1 to the global_no_access list for 5 minutes",
+			  (int)getpid());
 
 	is(said_info("hold", NULL, LOG_S("why", "rate"), LOG_I("ms", 10000)),
 	   "Deactivating service ftp due to excessive incoming connections.  Restarting in 10 seconds.",
@@ -406,6 +418,9 @@ xinetd_messages(void)
 	is(said_info("hold", NULL, LOG_S("why", "nofile")),
 	   "Deactivating service ftp due to no available descriptors.  Restarting in 1 seconds.",
 	   "no descriptors");
+	is(said_info("hold", &paced, LOG_S("why", "rate")), "hold service=ftp why=rate",
+	   "what only slows clients down is no pause");
+	is(said_info("release", &paced, LOG_S("why", "rate")), "release service=ftp why=rate", "nor its end");
 	is(said_info("hold", NULL, LOG_S("why", "child")), "hold service=ftp why=child",
 	   "what xinetd has no words for reads as in the text format");
 	is(said(LOG_LEVEL_INFO, "ready", NULL, LOG_FIELDS(LOG_I("services", 2))),
@@ -422,7 +437,8 @@ xinetd_messages(void)
 	is(said_info("reload", NULL, LOG_I("added", 1), LOG_I("changed", 2), LOG_I("removed", 3),
 		     LOG_I("kept", 4)),
 	   "Starting reconfiguration|Reconfigured: new=1 old=6 dropped=3 (services)", "a new configuration");
-	is(said_info("reload", NULL, LOG_S("what", "log")), "reload service=ftp what=log", "only new log files");
+	is(said_info("reload", NULL, LOG_S("what", "log")), "reload service=ftp what=log",
+	   "only new log files");
 	is(said_info("ban", NULL, LOG_S("peer", "10.0.0.1:1"), LOG_I("ms", 300000)), ban, "a ban");
 	is(said_info("stop", NULL, LOG_S("signal", "TERM")), "Exiting...", "the end");
 	is(said_info("config_error", NULL, LOG_S("file", "/etc/x"), LOG_I("line", 7), LOG_S("key", "user"),
@@ -460,8 +476,10 @@ xinetd_stamps(void)
 	char *other = xasprintf(" xinetd[%d]: WARNING: stderr service=ftp text=x", (int)getpid());
 	const char *rest = NULL;
 
-	log_event(log, LOG_LEVEL_INFO, "start", "ftp", LOG_FIELDS(LOG_I("pid", 5), LOG_S("peer", "1.2.3.4:5")));
-	ok(begins_with_stamp(last(&f), &rest), "xinetd: an entry in a file begins with its stamp: %s", last(&f));
+	log_event(log, LOG_LEVEL_INFO, "start", "ftp",
+		  LOG_FIELDS(LOG_I("pid", 5), LOG_S("peer", "1.2.3.4:5")));
+	ok(begins_with_stamp(last(&f), &rest), "xinetd: an entry in a file begins with its stamp: %s",
+	   last(&f));
 	is(rest, ": START: ftp pid=5 from=1.2.3.4", "then comes the entry");
 	is(f.last_program, "xinetd", "syslog is told that it is xinetd's");
 	log_event(log, LOG_LEVEL_INFO, "release", "ftp", LOG_FIELDS(LOG_S("why", "rate")));
@@ -498,8 +516,9 @@ xinetd_two_logs(enum log_format format, const char *activating)
 	log_event(log, LOG_LEVEL_INFO, "refuse", "ftp",
 		  LOG_FIELDS(LOG_S("peer", "1.2.3.4:5"), LOG_S("reason", "load")));
 	is(last(&f), "FAIL: ftp load from=1.2.3.4", "a refusal is an entry");
-	is(last(&d), format == LOG_FORMAT_XINETD ? "refused connect from 1.2.3.4 due to excessive load"
-						   : "hold service=ftp why=full",
+	is(last(&d),
+	   format == LOG_FORMAT_XINETD ? "refused connect from 1.2.3.4 due to excessive load"
+				       : "hold service=ftp why=full",
 	   "and is not told twice in the same words");
 	is_int((long long)f.lines.n, 2, "a service's log has nothing else");
 	log_free(log);

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,11 +49,23 @@ contents(const char *path)
 static void
 targets(void)
 {
-	static const char *const bad[] = { "",           "Stderr",        "stdout", "file",
-					   "file:",      "file:relative", "file:/", "syslog:x",
-					   "/var/log/x", "journald",      "syslog:", "syslog:kern",
-					   "syslog:local0.", "syslog:local0.loud", "syslog:Local0",
-					   "syslog:local0.info.x", NULL };
+	static const char *const bad[] = { "",
+					   "Stderr",
+					   "stdout",
+					   "file",
+					   "file:",
+					   "file:relative",
+					   "file:/",
+					   "syslog:x",
+					   "/var/log/x",
+					   "journald",
+					   "syslog:",
+					   "syslog:kern",
+					   "syslog:local0.",
+					   "syslog:local0.loud",
+					   "syslog:Local0",
+					   "syslog:local0.info.x",
+					   NULL };
 	struct error err;
 
 	ok(sink_check_target("stderr", &err) == 0 && sink_check_target("syslog", &err) == 0 &&
@@ -441,7 +454,8 @@ syslog_facility(void)
 
 	setenv("EVINET_SYSLOG_SOCKET", path, 1);
 	fd = receiver(path);
-	log_event(log, LOG_LEVEL_INFO, "start", "ftp", LOG_FIELDS(LOG_I("pid", 5), LOG_S("peer", "1.2.3.4:5")));
+	log_event(log, LOG_LEVEL_INFO, "start", "ftp",
+		  LOG_FIELDS(LOG_I("pid", 5), LOG_S("peer", "1.2.3.4:5")));
 	expected = xasprintf("<158>xinetd[%d]: START: ftp pid=5 from=1.2.3.4", (int)getpid());
 	is(next(fd), expected, "a facility, and xinetd's entry as xinetd's");
 	free(expected);
@@ -599,8 +613,8 @@ limits(void)
 	sink_flush(k);
 	is_int(size_of(path), 100, "not even a short line");
 	is_int((long long)sink_for_log(k)->dropped, 0, "nor is each of them a loss to tell of");
-	sink_for_log(k)->put(sink_for_log(k), &(struct log_record){
-						      .event = "log_limit", .line = "full", .len = 4 });
+	sink_for_log(k)->put(sink_for_log(k),
+			     &(struct log_record){ .event = "log_limit", .line = "full", .len = 4 });
 	sink_flush(k);
 	is_int(size_of(path), 105, "but that it is full can be said in the file itself");
 
@@ -618,7 +632,7 @@ limits(void)
 	is_int(tens(k, 100, &what), 1, "up to the hard limit");
 	is_int(size_of(path), 100, "which holds");
 	ok(truncate(path, 0) == 0, "a file that is made shorter");
-	usleep(1100000); /* its real size is looked at once a second */
+	poll(NULL, 0, 1100); /* its real size is looked at once a second */
 	is_int(tens(k, 4, &what), 0, "takes lines again");
 	is_int(size_of(path), 40, "without being opened anew");
 	ok(truncate(path, 0) == 0, "one that is made shorter before it is full");
