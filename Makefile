@@ -3,11 +3,14 @@
 VERSION    := 0.1.0
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+RUNSTATEDIR?= /run
 SBINDIR    ?= $(PREFIX)/sbin
 BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 DESTDIR    ?=
+# Names of other super-servers that evinetd is to be installed under as well: PERSONALITIES="xinetd inetd"
+PERSONALITIES ?=
 BUILD      ?= build
 
 CC         ?= cc
@@ -28,9 +31,14 @@ HARDENING  := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-p
 LDHARDENING:= -fsanitize=$(SANITIZE)
 endif
 
+# WRAP=0 leaves out evinetd-wrappers, which asks hosts.allow and hosts.deny by libwrap.
+WRAP       ?= $(shell echo '\#include <tcpd.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo 1)
+WRAPPERS   := $(if $(filter 1,$(WRAP)),$(BUILD)/evinetd-wrappers)
+
 LIBS       := libevent_core libconfuse
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -I. $(CFLAGS) $(HARDENING) $(WARNINGS) -MMD -MP \
               -DEVINET_VERSION='"$(VERSION)"' -DEVINET_SYSCONFDIR='"$(SYSCONFDIR)"' \
+              -DEVINET_RUNSTATEDIR='"$(RUNSTATEDIR)"' \
               $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
 ALL_LDLIBS  = $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null) -pthread $(LDLIBS)
 
@@ -38,6 +46,7 @@ CORE_SRC   := $(sort $(wildcard core/*/*.c))
 HANDLER_SRC:= $(sort $(wildcard handlers/*.c))
 COMMON_SRC := $(sort $(wildcard cmd/common/*.c))
 DAEMON_SRC := $(sort $(wildcard cmd/evinetd/*.c))
+WRAP_SRC   := $(sort $(wildcard cmd/wrappers/*.c))
 TOOL_SRC   := $(sort $(wildcard cmd/evinet/*.c))
 UNIT_SRC   := $(sort $(wildcard test/unit/test_*.c))
 PROBE_SRC  := $(sort $(wildcard test/tool/*.c test/examples/*.c))
@@ -52,10 +61,10 @@ PAGES      := $(patsubst packaging/man/%.in,$(BUILD)/man/%,$(wildcard packaging/
 .PHONY: all demo check check-slow check-xinetd lint san tsan bench bench-quick bench-pictures bench-tools fuzz man install uninstall dist clean setup tests FORCE
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/evinetd $(BUILD)/evinet man
+all: $(BUILD)/evinetd $(BUILD)/evinet $(WRAPPERS) man
 
 # What was built for another place, or by another compiler, is built anew.
-FLAGS      := $(CC) $(CFLAGS) $(HARDENING) $(VERSION) $(SYSCONFDIR)
+FLAGS      := $(CC) $(CFLAGS) $(HARDENING) $(VERSION) $(SYSCONFDIR) $(RUNSTATEDIR)
 
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
@@ -73,6 +82,11 @@ $(BUILD)/evinetd: $(LIB_OBJ) $(call obj,$(DAEMON_SRC))
 $(BUILD)/evinet: $(LIB_OBJ) $(call obj,$(TOOL_SRC))
 	$(if $(V),,@echo '  LINK  $@')
 	$(Q)$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+# A program of its own: libwrap brings a dozen libraries along that the daemon has no use for.
+$(BUILD)/evinetd-wrappers: $(call obj,$(WRAP_SRC))
+	$(if $(V),,@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ -lwrap $(LDLIBS)
 
 $(BUILD)/mankeys: $(LIB_OBJ) $(call obj,packaging/man/mankeys.c cmd/evinetd/options.c)
 	$(if $(V),,@echo '  LINK  $@')
@@ -185,6 +199,13 @@ install: all
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(SYSCONFDIR)/conf.d $(DESTDIR)$(UNITDIR)
 	install -m 755 $(BUILD)/evinetd $(DESTDIR)$(SBINDIR)/evinetd
 	install -m 755 $(BUILD)/evinet $(DESTDIR)$(BINDIR)/evinet
+	@for name in $(PERSONALITIES); do \
+		link=$(DESTDIR)$(SBINDIR)/$$name; \
+		[ ! -e $$link ] || [ "$$(readlink $$link)" = evinetd ] || \
+			{ echo "$$link is another program: not replaced" >&2; exit 1; }; \
+		ln -sf evinetd $$link || exit 1; \
+	done
+	$(if $(WRAPPERS),install -m 755 $(WRAPPERS) $(DESTDIR)$(SBINDIR)/evinetd-wrappers)
 	install -m 644 $(BUILD)/man/evinet.1 $(DESTDIR)$(MANDIR)/man1/
 	install -m 644 $(BUILD)/man/evinetd.conf.5 $(DESTDIR)$(MANDIR)/man5/
 	install -m 644 $(BUILD)/man/evinetd.8 $(DESTDIR)$(MANDIR)/man8/
@@ -195,10 +216,13 @@ install: all
 		packaging/systemd/evinetd.service.in > $(DESTDIR)$(UNITDIR)/evinetd.service
 
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/evinetd $(DESTDIR)$(BINDIR)/evinet $(DESTDIR)$(MANDIR)/man1/evinet.1 \
+	rm -f $(DESTDIR)$(SBINDIR)/evinetd $(DESTDIR)$(SBINDIR)/evinetd-wrappers $(DESTDIR)$(BINDIR)/evinet $(DESTDIR)$(MANDIR)/man1/evinet.1 \
 		$(DESTDIR)$(MANDIR)/man5/evinetd.conf.5 $(DESTDIR)$(MANDIR)/man8/evinetd.8 \
 		$(DESTDIR)$(UNITDIR)/evinetd.service \
 		$(patsubst etc/%,$(DESTDIR)$(SYSCONFDIR)/%,$(wildcard etc/conf.d/*.sample))
+	@for name in xinetd inetd; do \
+		[ "$$(readlink $(DESTDIR)$(SBINDIR)/$$name)" != evinetd ] || rm -f $(DESTDIR)$(SBINDIR)/$$name; \
+	done
 	@echo "kept: $(DESTDIR)$(SYSCONFDIR)/evinetd.conf"
 
 dist:

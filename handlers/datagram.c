@@ -100,6 +100,13 @@ keep_local_address(struct msghdr *m)
 			struct in6_pktinfo pi;
 
 			memcpy(&pi, CMSG_DATA(cm), sizeof(pi));
+			/* A group is nobody's address: the kernel chooses one of the interface. */
+			if (IN6_IS_ADDR_MULTICAST(&pi.ipi6_addr)) {
+				pi.ipi6_addr = in6addr_any;
+				memcpy(CMSG_DATA(cm), &pi, sizeof(pi));
+				m->msg_controllen = CMSG_SPACE(sizeof(pi));
+				return;
+			}
 			/* A link-local address is one of an interface. */
 			if (!IN6_IS_ADDR_LINKLOCAL(&pi.ipi6_addr))
 				pi.ipi6_ifindex = 0;
@@ -117,22 +124,19 @@ is_limited(const struct service *s)
 	return s->admission.rate.ns_per_token > 0;
 }
 
-static const char *
-refusal(struct service *s, const struct sockaddr *peer)
+/* A sensor answers nobody, so that it may hear from every port. */
+static struct admit_result
+judge(struct service *s, const struct sockaddr *peer, int64_t now)
 {
 	bool inet = peer->sa_family == AF_INET || peer->sa_family == AF_INET6;
 
-	if (inet && registry_answers_on(s->registry, addr_port(peer)))
-		return "deny";
-	if (!admit_address(&s->admission, peer))
-		return "deny";
-	if (is_limited(s) && !rate_take(&s->admission.rate, clock_monotonic_ns()))
-		return "rate";
-	return NULL;
+	if (inet && !s->conf->ban && registry_answers_on(s->registry, addr_port(peer)))
+		return (struct admit_result){ .verdict = ADMIT_REFUSE, .reason = "deny" };
+	return admit_datagram(&s->admission, peer, now);
 }
 
 static void
-log_refusal(struct service *s, const struct msghdr *m, const char *reason)
+log_refusal(struct service *s, const struct msghdr *m, const struct admit_result *r)
 {
 	bool named = m->msg_namelen >= sizeof(sa_family_t);
 	char peer[ADDR_TEXT];
@@ -140,19 +144,21 @@ log_refusal(struct service *s, const struct msghdr *m, const char *reason)
 	if (named)
 		addr_format(m->msg_name, m->msg_namelen, peer);
 	service_log_summed(s, LOG_LEVEL_INFO, "refuse",
-			   LOG_FIELDS(LOG_S("peer", named ? peer : "unix"), LOG_S("reason", reason)));
+			   LOG_FIELDS(LOG_S("peer", named ? peer : "unix"), LOG_S("reason", r->reason)));
+	if (r->banned)
+		service_log_ban(s, m->msg_name, m->msg_namelen);
 }
 
 /* Turns a request into its answer; false if it gets none. */
 static bool
-make_answer(struct service *s, struct mmsghdr *m, datagram_answer answer)
+make_answer(struct service *s, struct mmsghdr *m, int64_t now, datagram_answer answer)
 {
 	struct msghdr *h = &m->msg_hdr;
-	const char *reason = refusal(s, h->msg_name);
+	struct admit_result r = judge(s, h->msg_name, now);
 	ssize_t len;
 
-	if (reason) {
-		log_refusal(s, h, reason);
+	if (r.verdict == ADMIT_REFUSE) {
+		log_refusal(s, h, &r);
 		return false;
 	}
 	if (h->msg_namelen < sizeof(sa_family_t))
@@ -189,9 +195,10 @@ serve_batch(struct service *s, struct listener_socket *ls, size_t max, datagram_
 {
 	size_t n = receive(ls, max), answers = 0;
 	bool tails_used = uses_tails(n);
+	int64_t now = clock_monotonic_ns();
 
 	for (size_t i = 0; i < n; i++)
-		if (make_answer(s, &messages[i], answer))
+		if (make_answer(s, &messages[i], now, answer))
 			messages[answers++] = messages[i];
 	send_answers(listener_socket_fd(ls), answers);
 	if (tails_used)
@@ -210,7 +217,7 @@ serve(struct service *s, struct listener_socket *ls, datagram_answer answer)
 	}
 	/* One by one: past the rate they wait in the socket's queue, as connections do. */
 	for (int i = 0; i < BATCH; i++)
-		if (service_holds_for_rate(s) || serve_batch(s, ls, 1, answer) == 0)
+		if (service_holds_for_rate(s, i == 0) || serve_batch(s, ls, 1, answer) == 0)
 			return;
 }
 

@@ -14,7 +14,7 @@ enum { DATAGRAM_ANSWER_MAX = 256 };
 typedef ssize_t (*datagram_answer)(char *out, size_t max);
 
 /* Answers what waits on a datagram socket, each from the address it was sent to. Datagrams have no
- * sessions: nothing is logged but refusals. The service's allow, deny and rate apply, and a source
+ * sessions: nothing is logged but refusals. What the service says about who may come and how often applies, and a source
  * port that is itself such a service gets nothing: two of them would answer each other for ever. */
 void datagram_serve(struct service *, struct listener_socket *, datagram_answer);
 

@@ -35,17 +35,12 @@ extern char **environ;
 enum { SESSION_VARS = 24, SESSION_ENV_BYTES = 4096 };
 
 static const char *const session_vars[] = {
-	"PROTO",          "TCPREMOTEIP",
-	"TCPREMOTEPORT",  "TCPLOCALIP",
-	"TCPLOCALPORT",   "UDPLOCALIP",
-	"UDPLOCALPORT",   "UNIXLOCALPATH",
-	"UNIXREMOTEPATH", "UNIXREMOTEEUID",
-	"UNIXREMOTEEGID", "UNIXREMOTEPID",
-	"REMOTE_ADDR",    "REMOTE_PORT",
-	"REMOTE_HOST",    "LISTEN_FDS",
-	"LISTEN_PID",     "LISTEN_FDNAMES",
-	"EVINET_SERVICE", "EVINET_SESSION",
-	"EVINET_WARM",    NULL,
+	"PROTO",          "TCPREMOTEIP",    "TCPREMOTEPORT",  "TCPLOCALIP",
+	"TCPLOCALPORT",   "UDPREMOTEIP",    "UDPREMOTEPORT",  "UDPLOCALIP",
+	"UDPLOCALPORT",   "UNIXLOCALPATH",  "UNIXREMOTEPATH", "UNIXREMOTEEUID",
+	"UNIXREMOTEEGID", "UNIXREMOTEPID",  "REMOTE_ADDR",    "REMOTE_PORT",
+	"REMOTE_HOST",    "LISTEN_FDS",     "LISTEN_PID",     "LISTEN_FDNAMES",
+	"EVINET_SERVICE", "EVINET_SESSION", "EVINET_WARM",    NULL,
 };
 
 /* --- young programs --- */
@@ -282,6 +277,41 @@ is_session_var(const char *assignment)
 	return false;
 }
 
+static bool
+has_prefix(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+/* What was meant for the daemon alone, by whoever started it. */
+static bool
+is_daemons_own(const char *assignment)
+{
+	return has_prefix(assignment, "NOTIFY_SOCKET=") || has_prefix(assignment, "LISTEN_") ||
+	       has_prefix(assignment, "WATCHDOG_") || has_prefix(assignment, "EVINET_");
+}
+
+static void
+pass_everything(struct strlist *all)
+{
+	for (char **e = environ; *e; e++)
+		if (strchr(*e, '=') && !is_daemons_own(*e))
+			strlist_add(all, *e);
+}
+
+static void
+pass_variable(struct strlist *all, const char *name)
+{
+	const char *value = getenv(name);
+	char *assignment;
+
+	if (!value)
+		return;
+	assignment = xasprintf("%s=%s", name, value);
+	strlist_add(all, assignment);
+	free(assignment);
+}
+
 /* PATH first, then what is passed on, then what the service says: the later one wins. */
 static void
 prepare_env(struct service *s, struct exec_data *d, struct problems *problems)
@@ -292,14 +322,11 @@ prepare_env(struct service *s, struct exec_data *d, struct problems *problems)
 	strlist_add(&all, "PATH=" DEFAULT_PATH);
 	for (size_t i = 0; i < conf->pass_env.list.n; i++) {
 		const char *name = conf->pass_env.list.items[i];
-		const char *value = getenv(name);
-		char *assignment;
 
-		if (!value)
-			continue;
-		assignment = xasprintf("%s=%s", name, value);
-		strlist_add(&all, assignment);
-		free(assignment);
+		if (strcmp(name, "*") == 0)
+			pass_everything(&all);
+		else
+			pass_variable(&all, name);
 	}
 	for (size_t i = 0; i < conf->env.list.n; i++) {
 		if (is_session_var(conf->env.list.items[i]))
@@ -518,6 +545,14 @@ set_number(struct environment *e, const char *name_and_equals, int64_t value)
 }
 
 static void
+set_remote_vars(struct environment *e, const struct sockaddr *peer, const char *remote)
+{
+	set_text(e, "REMOTE_ADDR=", remote);
+	set_number(e, "REMOTE_PORT=", addr_port(peer));
+	set_text(e, "REMOTE_HOST=", remote);
+}
+
+static void
 set_inet_vars(struct environment *e, const struct conn *c)
 {
 	const struct sockaddr *peer = (const struct sockaddr *)&c->peer;
@@ -529,9 +564,7 @@ set_inet_vars(struct environment *e, const struct conn *c)
 	set_number(e, "TCPREMOTEPORT=", addr_port(peer));
 	set_text(e, "TCPLOCALIP=", addr_ip(&c->local.sa, local));
 	set_number(e, "TCPLOCALPORT=", addr_port(&c->local.sa));
-	set_text(e, "REMOTE_ADDR=", remote);
-	set_number(e, "REMOTE_PORT=", addr_port(peer));
-	set_text(e, "REMOTE_HOST=", remote);
+	set_remote_vars(e, peer, remote);
 }
 
 static void
@@ -574,6 +607,20 @@ set_vsock_vars(struct environment *e, const struct conn *c)
 	set_number(e, "REMOTE_PORT=", vm.svm_port);
 }
 
+/* Who sent the first of the datagrams that wait. */
+static void
+set_sender_vars(struct environment *e, const struct conn *c)
+{
+	const struct sockaddr *peer = (const struct sockaddr *)&c->peer;
+	char remote[64];
+
+	if (!c->peer_len || (peer->sa_family != AF_INET && peer->sa_family != AF_INET6))
+		return;
+	set_text(e, "UDPREMOTEIP=", addr_ip(peer, remote));
+	set_number(e, "UDPREMOTEPORT=", addr_port(peer));
+	set_remote_vars(e, peer, remote);
+}
+
 /* The program has the socket and sees the peers itself. Returns where it is to write its pid. */
 static char *
 set_wait_vars(struct environment *e, const struct conn *c)
@@ -586,6 +633,7 @@ set_wait_vars(struct environment *e, const struct conn *c)
 		set_text(e, "PROTO=", dgram ? "UDP" : "TCP");
 		set_text(e, dgram ? "UDPLOCALIP=" : "TCPLOCALIP=", addr_ip(&c->local.sa, local));
 		set_number(e, dgram ? "UDPLOCALPORT=" : "TCPLOCALPORT=", addr_port(&c->local.sa));
+		set_sender_vars(e, c);
 	} else if (family == AF_UNIX) {
 		set_text(e, "PROTO=", "UNIX");
 		set_local_path(e, c);
@@ -830,6 +878,8 @@ exec_choose(const struct service_conf *conf)
 {
 	bool redirect = conf->redirect || service_conf_wrong(conf, "redirect");
 
+	if (conf->ban)
+		return &handler_sensor;
 	if (redirect && !service_conf_says(conf, NULL, "handler"))
 		return &handler_redirect;
 	return conf->warm > 0 ? &handler_warm : &handler_exec;

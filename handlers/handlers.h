@@ -13,6 +13,8 @@ extern const struct handler handler_chargen;
 extern const struct handler handler_daytime;
 extern const struct handler handler_time;
 extern const struct handler handler_redirect;
+extern const struct handler handler_sensor;
+extern const struct handler handler_tcpmux;
 
 /* What exec becomes with `warm`. */
 extern const struct handler handler_warm;

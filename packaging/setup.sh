@@ -28,10 +28,13 @@ bcdl.pxs pc:libconfuse        libconfuse-dev   libconfuse-devel     confuse-dev 
 .cd....s cmd:socat            socat            socat                socat              socat            socat
 .c...... cmd:bats             bats             bats                 bats               bats             bats
 .c...... asan:libasan         gcc              libasan+libubsan     -                  gcc-libs         gcc
+.c....x. header:tcpd.h        libwrap0-dev     tcp_wrappers-devel   -                  -                tcpd-devel
 .c.....s cmd:rsync            rsync            rsync                rsync              rsync            rsync
 .c.....s cmd:in.tftpd         tftpd-hpa        tftp-server          tftp-hpa           tftp-hpa         tftp
 .c.....s cmd:tftp             tftp-hpa         tftp                 tftp-hpa           tftp-hpa         tftp
 .c...... cmd:nc               netcat-openbsd   nmap-ncat            netcat-openbsd     openbsd-netcat   netcat-openbsd
+.c...... cmd:rpcbind          rpcbind          rpcbind              rpcbind            rpcbind          rpcbind
+.c...... cmd:rpcinfo          rpcbind          rpcbind              rpcbind            rpcbind          rpcbind
 .c...... cmd:strace           strace           strace               strace             strace           strace
 .c...pxs cmd:python3          python3          python3              python3            python           python3
 .c.....s cmd:perl             perl             perl                 perl               perl             perl
@@ -44,6 +47,7 @@ bcdl.pxs pc:libconfuse        libconfuse-dev   libconfuse-devel     confuse-dev 
 .c....x. etc:protocols        netbase          setup                alpine-baselayout  iana-etc         netcfg
 .c....x. etc:services         netbase          setup                alpine-baselayout  iana-etc         netcfg
 .c...... cmd:jq               jq               jq                   jq                 jq               jq
+.c...... cmd:fail2ban-regex   fail2ban         fail2ban-server      fail2ban           fail2ban         fail2ban
 .....p.. cmd:gnuplot          gnuplot-nox      gnuplot              gnuplot            gnuplot          gnuplot
 ...l.... cmd:cppcheck         cppcheck         cppcheck             cppcheck           cppcheck         cppcheck
 ...lf... cmd:clang            clang            clang                clang              clang            clang
@@ -154,16 +158,18 @@ apt_get_install() {
 
 apt_install() {
 	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-	tftpd_was_there=$([ -e /etc/init.d/tftpd-hpa ] && echo yes)
+	were_there=$(ls /etc/init.d 2>/dev/null)
 	forbid_services
 	# A fresh machine has no lists, an old one has lists of packages that are gone.
 	if ! apt-get install --simulate -qq "$@" >/dev/null 2>&1 || ! apt_get_install "$@"; then
 		apt-get update -qq && apt_get_install "$@" || return
 	fi
-	# Nor is it to start with the next boot.
-	if [ -z "$tftpd_was_there" ] && [ -e /etc/init.d/tftpd-hpa ]; then
-		update-rc.d tftpd-hpa disable
-	fi
+	# Nor are they to start with the next boot.
+	for service in tftpd-hpa fail2ban; do
+		if ! echo "$were_there" | grep -qx "$service" && [ -e "/etc/init.d/$service" ]; then
+			update-rc.d "$service" disable
+		fi
+	done
 }
 
 install() {

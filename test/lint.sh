@@ -87,7 +87,7 @@ check_includes() {
 	ours -name '*.[ch]' | LC_ALL=C xargs awk '
 	BEGIN {
 		split("core/base 0 core/sys 1 core/foreign 1 core/conf 2 core/net 2 core/policy 2 " \
-		      "core/service 3 handlers 4 cmd/common 5 cmd/evinetd 6 cmd/evinet 6 " \
+		      "core/service 3 handlers 4 cmd/common 5 cmd/evinetd 6 cmd/evinet 6 cmd/wrappers 6 " \
 		      "packaging/man 7 test/tool -1 test/examples 3 test/unit 7 test/bench 7 test/fuzz 7", words, " ")
 		for (i = 1; i in words; i += 2)
 			rank[words[i]] = words[i + 1]

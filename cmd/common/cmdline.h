@@ -10,7 +10,7 @@
 struct cmdline_option {
 	const char *name; /* without the dashes; NULL ends a table */
 	char letter;      /* 0: none */
-	const char *arg;  /* the word for its argument, or NULL if it takes none */
+	const char *arg;  /* the word for its argument, in [ ] if it may be missing; NULL if it takes none */
 	const char *doc;
 };
 
@@ -22,10 +22,19 @@ typedef int (*cmdline_set)(void *to, const struct cmdline_option *, const char *
 int cmdline_parse(const char *program, const struct cmdline_option *, int argc, char **argv, cmdline_set,
 		  void *to, int *first);
 
+/* The same for command lines as xinetd has them: long names behind a single dash, no letters, and the
+ * argument is always the next word. */
+int cmdline_parse_xinetd(const char *program, const struct cmdline_option *, int argc, char **argv,
+			 cmdline_set set, void *to, int *first);
+
 /* One line an option. */
 void cmdline_help(const struct cmdline_option *, FILE *);
 
 /* The same as an mdoc list, for the manual. */
 void cmdline_mdoc(const struct cmdline_option *, FILE *);
+
+/* Both for names behind a single dash. */
+void cmdline_help_xinetd(const struct cmdline_option *, FILE *);
+void cmdline_mdoc_xinetd(const struct cmdline_option *, FILE *);
 
 #endif

@@ -11,4 +11,9 @@
 
 #define EVINET_DEFAULT_CONFIG EVINET_SYSCONFDIR "/evinetd.conf"
 
+/* Those of the programs that evinetd can stand in for. */
+#define XINETD_DEFAULT_CONFIG "/etc/xinetd.conf"
+#define INETD_DEFAULT_CONFIG "/etc/inetd.conf"
+#define INETD_DEFAULT_PIDFILE "/run/inetd.pid"
+
 #endif

@@ -10,9 +10,13 @@
 int
 evinet_check(int argc, char **argv)
 {
+	struct config_source source = { .path = EVINET_DEFAULT_CONFIG };
+
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-' && argv[1][1])) {
 		fprintf(stderr, "usage: evinet check [FILE]\n");
 		return EX_USAGE;
 	}
-	return daemon_check(argc == 2 ? argv[1] : EVINET_DEFAULT_CONFIG, handlers);
+	if (argc == 2)
+		source.path = argv[1];
+	return daemon_check(&source, 1, handlers);
 }

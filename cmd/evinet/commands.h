@@ -12,5 +12,6 @@ struct evinet_command {
 extern const struct evinet_command evinet_commands[]; /* ends with a NULL name */
 
 int evinet_check(int argc, char **argv);
+int evinet_convert(int argc, char **argv);
 
 #endif

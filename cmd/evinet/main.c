@@ -11,7 +11,7 @@ help(FILE *out)
 {
 	fprintf(out, "usage: evinet COMMAND [ARGUMENTS]\n\n");
 	for (const struct evinet_command *c = evinet_commands; c->name; c++)
-		fprintf(out, "  %-8s %-8s %s\n", c->name, c->operands, c->doc);
+		fprintf(out, "  %-8s %-12s %s\n", c->name, c->operands, c->doc);
 	fprintf(out, "\n  --version         print the version\n  --help            print this help\n\n"
 		     "Manual: evinet(1).\n");
 	return 0;

@@ -5,8 +5,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cmd/common/sources.h"
 #include "cmd/common/version.h"
 #include "cmd/evinetd/options.h"
+#include "cmd/evinetd/personality.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/service/daemon.h"
@@ -15,6 +17,8 @@
 
 struct command {
 	struct daemon_options daemon;
+	const char *config;
+	struct sources sources;
 	enum { RUN, CHECK, DUMP, VERSION, HELP } what;
 };
 
@@ -59,7 +63,11 @@ set_option(void *to, const struct cmdline_option *o, const char *value)
 	struct error err;
 
 	if (strcmp(o->name, "config") == 0) {
-		c->daemon.config = value;
+		c->config = value;
+	} else if (strcmp(o->name, "xinetd") == 0) {
+		sources_add(&c->sources, CONFIG_XINETD, value);
+	} else if (strcmp(o->name, "inetd") == 0) {
+		sources_add(&c->sources, CONFIG_INETD, value);
 	} else if (strcmp(o->name, "check") == 0) {
 		c->what = CHECK;
 	} else if (strcmp(o->name, "dump") == 0) {
@@ -72,6 +80,8 @@ set_option(void *to, const struct cmdline_option *o, const char *value)
 		return set_ready_fd(c, value);
 	} else if (strcmp(o->name, "addr-file") == 0) {
 		c->daemon.addr_file = value;
+	} else if (strcmp(o->name, "dump-file") == 0) {
+		c->daemon.dump_file = value;
 	} else if (strcmp(o->name, "log") == 0) {
 		if (sink_check_target(value, &err) < 0) {
 			fprintf(stderr, "evinetd: --log %s: %s\n", value, err.text);
@@ -93,27 +103,46 @@ set_option(void *to, const struct cmdline_option *o, const char *value)
 static int
 help(void)
 {
-	printf("usage: evinetd [-c FILE] [options]\n\n"
+	printf("usage: evinetd [-c FILE] [-x XINETD.CONF] [-i INETD.CONF] [options]\n\n"
 	       "Listens on every address of each configured service and starts its program\n"
 	       "with the connection as standard input and output.\n\n");
 	cmdline_help(evinetd_options, stdout);
-	printf("\nSignals: HUP opens log files anew, TERM and INT end all sessions, QUIT lets\n"
-	       "them finish.\n"
+	printf("\nSignals: HUP opens log files anew, USR1 has the state written to a file, TERM and\n"
+	       "INT end all sessions, QUIT lets them finish.\n"
 	       "Manuals: evinetd(8), evinetd.conf(5).\n");
 	return 0;
+}
+
+static int
+run(struct command *c)
+{
+	const struct config_source *sources = c->daemon.sources = c->sources.items;
+	size_t n = c->daemon.nsources = c->sources.n;
+
+	switch (c->what) {
+	case CHECK:
+		return daemon_check(sources, n, handlers);
+	case DUMP:
+		return daemon_dump(sources, n, handlers);
+	case VERSION:
+		printf("evinetd %s\n", EVINET_VERSION);
+		return 0;
+	case HELP:
+		return help();
+	default:
+		return daemon_run(&c->daemon, handlers);
+	}
 }
 
 int
 main(int argc, char **argv)
 {
-	struct command c = {
-		.daemon = { .config = EVINET_DEFAULT_CONFIG,
-			    .ready_fd = -1,
-			    .log_format = -1,
-			    .log_level = -1 },
-	};
-	int first;
+	struct command c = { .daemon = DAEMON_OPTIONS };
+	int (*personality)(int argc, char **argv) = personality_of(argc ? argv[0] : NULL);
+	int first, status;
 
+	if (personality)
+		return personality(argc, argv);
 	if (cmdline_parse("evinetd", evinetd_options, argc, argv, set_option, &c, &first) < 0)
 		return EX_USAGE;
 	if (first < argc) {
@@ -122,17 +151,9 @@ main(int argc, char **argv)
 			argv[first]);
 		return EX_USAGE;
 	}
-	switch (c.what) {
-	case CHECK:
-		return daemon_check(c.daemon.config, handlers);
-	case DUMP:
-		return daemon_dump(c.daemon.config, handlers);
-	case VERSION:
-		printf("evinetd %s\n", EVINET_VERSION);
-		return 0;
-	case HELP:
-		return help();
-	default:
-		return daemon_run(&c.daemon, handlers);
-	}
+	if (c.config || c.sources.n == 0)
+		sources_add(&c.sources, CONFIG_NATIVE, c.config ? c.config : EVINET_DEFAULT_CONFIG);
+	status = run(&c);
+	sources_clear(&c.sources);
+	return status;
 }

@@ -5,4 +5,8 @@
 
 extern const struct cmdline_option evinetd_options[];
 
+/* What evinetd takes when it is started as one of these. */
+extern const struct cmdline_option xinetd_options[]; /* long names behind one dash */
+extern const struct cmdline_option inetd_options[];
+
 #endif

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/log_xinetd.h"
 #include "core/base/text.h"
 
 /* Lines that are remembered for one second, to sum up their repetitions. */
@@ -22,12 +24,14 @@ struct log {
 	enum log_format format;
 	enum log_level least;
 	bool echo;
+	struct log *const *messages; /* of the xinetd format: where the program's go; NULL: here */
+	struct log_xinetd words;
 	struct text line; /* reused: no allocation per event after warm-up */
 	struct sum sums[SUMS];
 };
 
 const char *const log_level_names[] = { "error", "warning", "info", "debug", NULL };
-const char *const log_format_names[] = { "text", "json", NULL };
+const char *const log_format_names[] = { "text", "json", "xinetd", NULL };
 
 struct log *
 log_new(struct log_sink *sink, enum log_format format, enum log_level least)
@@ -37,6 +41,7 @@ log_new(struct log_sink *sink, enum log_format format, enum log_level least)
 	log->sink = sink;
 	log->format = format;
 	log->least = least;
+	log->words.self = getpid();
 	return log;
 }
 
@@ -49,7 +54,14 @@ log_free(struct log *log)
 	for (size_t i = 0; i < SUMS; i++)
 		text_clear(&log->sums[i].body);
 	text_clear(&log->line);
+	log_xinetd_clear(&log->words);
 	free(log);
+}
+
+void
+log_pass_messages(struct log *log, struct log *const *to)
+{
+	log->messages = to;
 }
 
 void
@@ -161,6 +173,42 @@ tell_dropped(struct log *log)
 }
 
 static void
+put_line(struct log *log, struct log_record *r)
+{
+	r->line = log->line.s;
+	r->len = log->line.len;
+	log->sink->put(log->sink, r);
+}
+
+/* Entries are this log's. What the program has to say may be another's, which puts it in its own way. */
+static void
+put_xinetd(struct log *log, struct log_record *r)
+{
+	struct log *other = log->messages && *log->messages ? *log->messages : log;
+	struct log_xinetd *x = &log->words;
+	bool foreign = other->format != LOG_FORMAT_XINETD;
+
+	if (!log_xinetd_say(x, r))
+		format_text(log_xinetd_message(x, r->level), r->event, r->service, r->fields);
+	if (foreign && x->n > 0 && !x->lines[0].is_entry) {
+		if (log_wants(other, r->level))
+			put(other, r);
+		return;
+	}
+	r->program = "xinetd";
+	for (size_t i = 0; i < x->n; i++) {
+		const struct log_xinetd_line *l = &x->lines[i];
+		struct log *to = l->is_entry ? log : other;
+
+		if (to != log && (foreign || !log_wants(to, r->level)))
+			continue;
+		to->line.len = 0;
+		log_xinetd_format(x, l, to->sink->stamped, &to->line);
+		put_line(to, r);
+	}
+}
+
+static void
 put(struct log *log, struct log_record *r)
 {
 	struct text *t = &log->line;
@@ -170,6 +218,10 @@ put(struct log *log, struct log_record *r)
 		tell_dropped(log);
 	if (log->echo && r->level == LOG_LEVEL_ERROR)
 		echo(r);
+	if (log->format == LOG_FORMAT_XINETD) {
+		put_xinetd(log, r);
+		return;
+	}
 
 	t->len = 0;
 	if (log->format == LOG_FORMAT_JSON) {
@@ -185,19 +237,27 @@ put(struct log *log, struct log_record *r)
 		}
 		format_text(t, r->event, r->service, r->fields);
 	}
-	r->line = t->s;
-	r->len = t->len;
-	log->sink->put(log->sink, r);
+	r->program = "evinetd";
+	put_line(log, r);
+}
+
+void
+log_event_as(struct log *log, enum log_level level, const char *event, const char *service,
+	     const struct log_view *view, const struct log_field *fields)
+{
+	struct log_record r = {
+		.level = level, .event = event, .service = service, .view = view, .fields = fields
+	};
+
+	if (log_wants(log, level))
+		put(log, &r);
 }
 
 void
 log_event(struct log *log, enum log_level level, const char *event, const char *service,
 	  const struct log_field *fields)
 {
-	struct log_record r = { .level = level, .event = event, .service = service, .fields = fields };
-
-	if (log_wants(log, level))
-		put(log, &r);
+	log_event_as(log, level, event, service, NULL, fields);
 }
 
 /* The sum is told as text in either format: its fields are not kept, only how it read. */
@@ -214,6 +274,13 @@ tell(struct log *log, struct sum *s, int64_t now)
 void
 log_event_summed(struct log *log, enum log_level level, const char *event, const char *service,
 		 const struct log_field *fields)
+{
+	log_event_summed_as(log, level, event, service, NULL, fields);
+}
+
+void
+log_event_summed_as(struct log *log, enum log_level level, const char *event, const char *service,
+		    const struct log_view *view, const struct log_field *fields)
 {
 	struct sum *oldest;
 	struct text body = { 0 };
@@ -242,7 +309,7 @@ log_event_summed(struct log *log, enum log_level level, const char *event, const
 	oldest->body = body;
 	oldest->level = level;
 	oldest->since_ms = now;
-	log_event(log, level, event, service, fields);
+	log_event_as(log, level, event, service, view, fields);
 }
 
 int64_t

@@ -161,6 +161,17 @@ strlist_clear(struct strlist *l)
 	*l = (struct strlist){ 0 };
 }
 
+void
+strlist_move(struct strlist *to, struct strlist *from)
+{
+	to->items = xrealloc(to->items, (to->n + from->n + 1) * sizeof(*to->items));
+	for (size_t i = 0; i < from->n; i++)
+		to->items[to->n++] = from->items[i];
+	to->items[to->n] = NULL;
+	free(from->items);
+	*from = (struct strlist){ 0 };
+}
+
 bool
 strlist_equal(const struct strlist *a, const struct strlist *b)
 {

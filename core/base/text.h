@@ -42,6 +42,8 @@ struct strlist {
 void strlist_add(struct strlist *, const char *s);
 void strlist_copy(struct strlist *to, const struct strlist *from);
 void strlist_clear(struct strlist *);
+/* Moves all of `from` behind what is in `to`; the strings stay where they are in memory. */
+void strlist_move(struct strlist *to, struct strlist *from);
 bool strlist_equal(const struct strlist *, const struct strlist *);
 
 /* Adds `value` so that it stays on one line: as it is if it is plain, quoted and escaped if not. */

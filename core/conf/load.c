@@ -8,32 +8,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/conf/adopt.h"
 #include "core/conf/scan.h"
+#include "core/conf/stanza.h"
 #include "core/sys/fd.h"
 
 enum { FILE_MAX_BYTES = 16 << 20, INCLUDE_DEPTH = 16 };
-
-/* A key as it was written, before its default is known. */
-struct setting {
-	char *section, *key; /* section: NULL outside of blocks */
-	struct strlist values;
-	int *lines;    /* one for each value */
-	size_t placed; /* values whose lines are known */
-	bool append;
-	struct origin origin;
-};
-
-/* A block of the top level. */
-struct stanza {
-	enum { STANZA_SERVICE, STANZA_DEFAULTS, STANZA_LOG } kind;
-	char *title;
-	struct origin origin;
-	bool broken;
-	struct setting *settings;
-	size_t nsettings;
-	struct stanza *listeners;
-	size_t nlisteners;
-};
 
 struct loader {
 	struct config *config;
@@ -54,9 +34,24 @@ struct loader {
 /* libconfuse's callbacks have no argument of ours; a load is never interrupted by another. */
 static struct loader *current;
 
-static void load_file(struct loader *, const char *path, struct origin from);
+static void load_source(struct loader *, const struct config_source *, struct origin from);
 
-static void
+struct setting *
+stanza_add(struct stanza *s, const char *section, const char *key, struct origin origin)
+{
+	struct setting *t;
+
+	s->settings = xrealloc(s->settings, (s->nsettings + 1) * sizeof(*s->settings));
+	t = &s->settings[s->nsettings++];
+	*t = (struct setting){
+		.section = section ? xstrdup(section) : NULL,
+		.key = xstrdup(key),
+		.origin = origin,
+	};
+	return t;
+}
+
+void
 stanza_clear(struct stanza *s)
 {
 	for (size_t i = 0; i < s->nsettings; i++) {
@@ -220,14 +215,8 @@ take_setting(struct stanza *s, const char *section, const struct scan_item *it, 
 	unsigned n = opt ? cfg_opt_size(opt) : 0;
 
 	if (!t) {
-		s->settings = xrealloc(s->settings, (s->nsettings + 1) * sizeof(*s->settings));
-		t = &s->settings[s->nsettings++];
-		*t = (struct setting){
-			.section = section ? xstrdup(section) : NULL,
-			.key = xstrdup(it->name),
-			.append = it->append,
-			.origin = { s->origin.file, it->line },
-		};
+		t = stanza_add(s, section, it->name, (struct origin){ s->origin.file, it->line });
+		t->append = it->append;
 		for (unsigned i = 0; i < n; i++)
 			strlist_add(&t->values, cfg_opt_getnstr(opt, i));
 		t->lines = xcalloc(n, sizeof(*t->lines));
@@ -333,9 +322,31 @@ glob_error(const char *path, int errnum)
 	return errnum != ENOENT && errnum != ENOTDIR;
 }
 
-static void
-include_one(struct loader *ld, const char *pattern, struct origin from)
+/* The call that reads files of each kind. */
+static const char *const call_names[] = {
+	[CONFIG_NATIVE] = "include",
+	[CONFIG_XINETD] = "xinetd",
+	[CONFIG_INETD] = "inetd",
+	[CONFIG_SYSTEMD] = "systemd",
+};
+
+/* Whether it is a call; which one, if so. */
+static bool
+find_call(const char *name, enum config_kind *kind)
 {
+	for (size_t i = 0; i < sizeof(call_names) / sizeof(call_names[0]); i++) {
+		if (strcmp(call_names[i], name) == 0) {
+			*kind = (enum config_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+include_one(struct loader *ld, enum config_kind kind, const char *pattern, struct origin from)
+{
+	const char *call = call_names[kind];
 	const char *slash = strrchr(from.file, '/');
 	char *path;
 	glob_t g;
@@ -347,9 +358,9 @@ include_one(struct loader *ld, const char *pattern, struct origin from)
 		path = beside(from.file, (size_t)(slash - from.file), pattern);
 	r = glob(path, GLOB_NOSORT, glob_error, &g);
 	if (r == GLOB_NOMATCH && !strpbrk(pattern, "*?["))
-		problem_add(&ld->config->problems, from, NULL, "include", "%s does not exist", pattern);
+		problem_add(&ld->config->problems, from, NULL, call, "%s does not exist", pattern);
 	else if (r && r != GLOB_NOMATCH)
-		problem_add(&ld->config->problems, from, NULL, "include", "cannot read %s", pattern);
+		problem_add(&ld->config->problems, from, NULL, call, "cannot read %s", pattern);
 	if (r == 0) {
 		struct strlist found = { 0 };
 
@@ -371,14 +382,16 @@ include_one(struct loader *ld, const char *pattern, struct origin from)
 			}
 		}
 		for (size_t i = 0; i < found.n; i++)
-			load_file(ld, found.items[i], from);
+			load_source(ld, &(struct config_source){ .kind = kind, .path = found.items[i] },
+				    from);
 		strlist_clear(&found);
 		globfree(&g);
 	}
 	free(path);
 }
 
-static const char *const top_words[] = { "service", "defaults", "log", "include", NULL };
+static const char *const top_words[] = { "service", "defaults", "log",     "include",
+					 "xinetd",  "inetd",    "systemd", NULL };
 
 static void
 unknown_top_word(struct loader *ld, const struct scan_item *it, const char *file)
@@ -445,13 +458,14 @@ static void
 take_item(struct loader *ld, const struct scan_item *it, const char *file)
 {
 	const char *word = NULL;
-	bool is_include = strcmp(it->name, "include") == 0;
+	enum config_kind kind = CONFIG_NATIVE;
+	bool is_call = find_call(it->name, &kind);
 	cfg_opt_t *opts;
 	cfg_t *cfg;
 
 	for (const char *const *w = top_words; *w && !word; w++)
 		word = strcmp(*w, it->name) == 0 ? *w : NULL;
-	if (!word || is_include != (it->type == SCAN_CALL) || (!is_include && it->type != SCAN_BLOCK)) {
+	if (!word || is_call != (it->type == SCAN_CALL) || (!is_call && it->type != SCAN_BLOCK)) {
 		unknown_top_word(ld, it, file);
 		return;
 	}
@@ -460,12 +474,12 @@ take_item(struct loader *ld, const struct scan_item *it, const char *file)
 		return;
 	}
 	cfg = read_values(ld, it, file, &opts);
-	if (is_include) {
+	if (is_call) {
 		struct strlist args = ld->arguments;
 
 		ld->arguments = (struct strlist){ 0 };
 		for (size_t i = 0; i < args.n; i++)
-			include_one(ld, args.items[i], (struct origin){ file, it->line });
+			include_one(ld, kind, args.items[i], (struct origin){ file, it->line });
 		strlist_clear(&args);
 	} else {
 		take_block(ld, it, file, cfg);
@@ -501,11 +515,6 @@ load_file(struct loader *ld, const char *path, struct origin from)
 	char *text;
 	size_t len;
 
-	if (ld->depth >= INCLUDE_DEPTH || was_read(ld, path)) {
-		problem_add(problems, from, NULL, "include", "%s is included %s", path,
-			    ld->depth >= INCLUDE_DEPTH ? "too deeply" : "a second time");
-		return;
-	}
 	strlist_add(&ld->config->files, path);
 	file = ld->config->files.items[ld->config->files.n - 1];
 	if (fd_read_file(path, FILE_MAX_BYTES, &text, &len, &err) < 0) {
@@ -525,6 +534,22 @@ load_file(struct loader *ld, const char *path, struct origin from)
 	ld->depth--;
 	scan_clear(&scan);
 	free(text);
+}
+
+static void
+load_source(struct loader *ld, const struct config_source *src, struct origin from)
+{
+	struct config *c = ld->config;
+
+	if (ld->depth >= INCLUDE_DEPTH || was_read(ld, src->path)) {
+		problem_add(&c->problems, from, NULL, call_names[src->kind], "%s is included %s", src->path,
+			    ld->depth >= INCLUDE_DEPTH ? "too deeply" : "a second time");
+		return;
+	}
+	if (src->kind == CONFIG_NATIVE)
+		load_file(ld, src->path, from);
+	else if (adopt_foreign(c, src, from, &ld->stanzas, &ld->nstanzas) < 0)
+		c->unreadable |= !from.file;
 }
 
 /* --- rows --- */
@@ -632,6 +657,11 @@ add_service(struct loader *ld, const struct stanza *s, const struct service_conf
 	const struct stanza *first = first_of_name(ld, s);
 	struct service_conf *sc;
 
+	if (first != s && s->yields) {
+		problem_add(&c->notes, s->origin, s->title, NULL, "is hidden by the one at %s:%d",
+			    first->origin.file, first->origin.line);
+		return;
+	}
 	if (first != s) {
 		problem_add(&c->problems, s->origin, s->title, NULL, "is already defined at %s:%d",
 			    first->origin.file, first->origin.line);
@@ -709,13 +739,14 @@ assemble(struct loader *ld)
 }
 
 struct config *
-config_load(const char *path)
+config_load_sources(const struct config_source *sources, size_t n)
 {
 	struct config *c = xcalloc(1, sizeof(*c));
 	struct loader ld = { .config = c };
 
 	c->references = 1;
-	load_file(&ld, path, (struct origin){ 0 });
+	for (size_t i = 0; i < n; i++)
+		load_source(&ld, &sources[i], (struct origin){ 0 });
 	assemble(&ld);
 	for (size_t i = 0; i < ld.nstanzas; i++)
 		stanza_clear(&ld.stanzas[i]);
@@ -723,6 +754,12 @@ config_load(const char *path)
 	free(ld.read);
 	strlist_clear(&ld.arguments);
 	return c;
+}
+
+struct config *
+config_load(const char *path)
+{
+	return config_load_sources(&(struct config_source){ .path = path }, 1);
 }
 
 struct config *
@@ -742,6 +779,7 @@ config_unref(struct config *c)
 	free(c->services);
 	options_clear(global_rows, &c->global);
 	problems_clear(&c->problems);
+	problems_clear(&c->notes);
 	strlist_clear(&c->files);
 	free(c);
 }
@@ -776,30 +814,45 @@ dump_rows(const struct option *rows, const void *base, const void *defaults, con
 }
 
 void
-config_dump(const struct config *c, struct text *t)
+config_dump_global(const struct config *c, struct text *t)
 {
 	const struct global_conf no_global = { .log = { .format = -1, .level = -1 } };
-	struct service_conf defaults;
-	struct listener_conf no_listener = { 0 };
 
+	dump_rows(global_rows, &c->global, &no_global, "", t);
+}
+
+void
+config_dump_service(const struct service_conf *sc, struct text *t)
+{
+	struct listener_conf no_listener = { 0 };
+	struct service_conf defaults;
+
+	if (sc->refused)
+		return;
 	service_conf_init(&defaults);
 	options_default(listener_rows, &no_listener);
-	dump_rows(global_rows, &c->global, &no_global, "", t);
-	for (size_t i = 0; i < c->nservices; i++) {
-		const struct service_conf *sc = &c->services[i];
-
-		if (sc->refused)
-			continue;
-		text_printf(t, "%sservice ", t->len ? "\n" : "");
-		option_quote(t, sc->name);
-		text_puts(t, " {\n");
-		for (size_t j = 0; j < sc->nlisteners; j++) {
-			text_puts(t, "\tlistener {\n");
-			dump_rows(listener_rows, &sc->listeners[j], &no_listener, "\t\t", t);
-			text_puts(t, "\t}\n");
-		}
-		dump_rows(service_rows, sc, &defaults, "\t", t);
-		text_puts(t, "}\n");
+	text_puts(t, "service ");
+	option_quote(t, sc->name);
+	text_puts(t, " {\n");
+	for (size_t j = 0; j < sc->nlisteners; j++) {
+		text_puts(t, "\tlistener {\n");
+		dump_rows(listener_rows, &sc->listeners[j], &no_listener, "\t\t", t);
+		text_puts(t, "\t}\n");
 	}
+	dump_rows(service_rows, sc, &defaults, "\t", t);
+	text_puts(t, "}\n");
 	service_conf_clear(&defaults);
+}
+
+void
+config_dump(const struct config *c, struct text *t)
+{
+	config_dump_global(c, t);
+	for (size_t i = 0; i < c->nservices; i++) {
+		if (c->services[i].refused)
+			continue;
+		if (t->len)
+			text_puts(t, "\n");
+		config_dump_service(&c->services[i], t);
+	}
 }

@@ -449,7 +449,8 @@ skip_text(struct lexer *x)
 static bool
 begins_statement(const struct lexer *x)
 {
-	static const char *const words[] = { "service", "defaults", "include", "log" };
+	static const char *const words[] = { "service", "defaults", "include", "log",
+					     "xinetd",  "inetd",    "systemd" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (starts(x, words[i]))

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 
 #include "core/base/log.h"
@@ -92,6 +93,20 @@ static int
 check_not_empty(const char *s, struct error *err)
 {
 	return *s ? 0 : error_set(err, 0, "expected a name, not an empty text");
+}
+
+/* What a client can ask for, as one line. */
+static int
+check_tcpmux(const char *s, struct error *err)
+{
+	if (strcasecmp(s, "help") == 0)
+		return error_set(err, 0, "\"%s\" asks for the list of names", s);
+	if (!*s || strlen(s) > TCPMUX_NAME_MAX)
+		return error_set(err, 0, "expected a name of 1 to %d bytes", TCPMUX_NAME_MAX);
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return error_set(err, 0, "expected a name without control characters");
+	return 0;
 }
 
 /* Where a connection can be made to. */
@@ -302,7 +317,8 @@ const struct option service_rows[] = {
 	{ .name = "env", .type = OPT_LIST, AT(env), .check = check_assignment, D,
 	  .doc = "Variables for the program, as NAME=VALUE." },
 	{ .name = "pass_env", .type = OPT_LIST, AT(pass_env), .check = check_variable, D,
-	  .doc = "Names of variables that the program gets from the daemon's environment." },
+	  .doc = "Names of variables that the program gets from the daemon's environment; * for all of them but "
+		 "those that are meant for the daemon alone." },
 	{ .name = "stderr", .type = OPT_STRING, AT(stderr_to), .def = "log", .check = check_stderr, D,
 	  .doc = "Where the program's standard error goes: log (a stderr event for each line), socket (to "
 		 "the client), null, or file:PATH." },
@@ -329,11 +345,11 @@ const struct option service_rows[] = {
 	{ .name = "capabilities", .type = OPT_LIST, AT(capabilities), .check = check_not_empty, D,
 	  .doc = "Exactly these capabilities, whatever the user; {} for none. Unchanged if not given." },
 
-	{ .name = "tcpmux", .type = OPT_STRING, AT(tcpmux), .check = check_not_empty,
+	{ .name = "tcpmux", .type = OPT_STRING, AT(tcpmux), .check = check_tcpmux,
 	  .doc = "Name under which services with handler = tcpmux offer this one (RFC 1078). Such a service "
 		 "needs no address of its own." },
 	{ .name = "tcpmux_plus", .type = OPT_BOOL, AT(tcpmux_plus), .def = "false",
-	  .doc = "tcpmux says +Go to the client; otherwise the program itself says so." },
+	  .doc = "tcpmux says +Go to the client; otherwise the service itself says so." },
 	{ .name = "rpc_program", .type = OPT_STRING, AT(rpc_program), .check = check_not_empty,
 	  .doc = "ONC RPC program, a name or a number, that is registered with rpcbind." },
 	{ .name = "rpc_version", .type = OPT_STRING, AT(rpc_version), .check = check_not_empty,
@@ -418,7 +434,7 @@ const struct option service_rows[] = {
 	{ .name = "id", .type = OPT_STRING, AT(id), .check = check_not_empty,
 	  .doc = "What lines of the xinetd format call the service, if not its name." },
 	{ .name = "target", .section = "log", .type = OPT_STRING, AT(log.target), .check = sink_check_target, D,
-	  .doc = "Where this service's events go: stderr, syslog, journal or file:PATH." },
+	  .doc = "Where this service's events go: stderr, syslog, syslog:FACILITY.LEVEL, journal or file:PATH." },
 	{ .name = "format", .section = "log", .type = OPT_ENUM, AT(log.format), .words = log_format_names, D,
 	  .doc = "Form of an event." },
 	{ .name = "level", .section = "log", .type = OPT_ENUM, AT(log.level), .words = log_level_names, D,
@@ -428,9 +444,9 @@ const struct option service_rows[] = {
 		 "is written to it." },
 	{ .name = "success", .section = "log", .type = OPT_LIST, AT(log.success), .check = check_success, D,
 	  .doc = "What START and EXIT lines of the xinetd format tell: pid, host, userid, exit, duration, "
-		 "traffic; none of these lines if {}." },
+		 "traffic; none of these lines if {}, everything if not given." },
 	{ .name = "failure", .section = "log", .type = OPT_LIST, AT(log.failure), .check = check_failure, D,
-	  .doc = "What FAIL lines of the xinetd format tell: host, userid, attempt; none of these lines if {}." },
+	  .doc = "What FAIL lines of the xinetd format tell: host, userid, attempt; none of these lines if {}, everything if not given." },
 	{ .name = NULL },
 };
 
@@ -456,7 +472,7 @@ const struct option listener_rows[] = {
 
 const struct option global_rows[] = {
 	{ .name = "target", .section = "log", .type = OPT_STRING, IN(global_conf, log.target), .check = sink_check_target,
-	  .doc = "Where events go: stderr, syslog, journal or file:PATH." },
+	  .doc = "Where events go: stderr, syslog, syslog:FACILITY.LEVEL, journal or file:PATH." },
 	{ .name = "format", .section = "log", .type = OPT_ENUM, IN(global_conf, log.format), .words = log_format_names,
 	  .doc = "Form of an event." },
 	{ .name = "level", .section = "log", .type = OPT_ENUM, IN(global_conf, log.level), .words = log_level_names,
@@ -466,9 +482,9 @@ const struct option global_rows[] = {
 		 "is written to it." },
 	{ .name = "success", .section = "log", .type = OPT_LIST, IN(global_conf, log.success), .check = check_success,
 	  .doc = "What START and EXIT lines of the xinetd format tell: pid, host, userid, exit, duration, "
-		 "traffic; none of these lines if {}." },
+		 "traffic; none of these lines if {}, everything if not given." },
 	{ .name = "failure", .section = "log", .type = OPT_LIST, IN(global_conf, log.failure), .check = check_failure,
-	  .doc = "What FAIL lines of the xinetd format tell: host, userid, attempt; none of these lines if {}." },
+	  .doc = "What FAIL lines of the xinetd format tell: host, userid, attempt; none of these lines if {}, everything if not given." },
 	{ .name = NULL },
 };
 /* clang-format on */

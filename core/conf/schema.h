@@ -19,6 +19,8 @@ enum { NUMBER_UNSET = INT_MIN }; /* for numbers that may be negative */
 
 enum { LIMITS = 10 };
 
+enum { TCPMUX_NAME_MAX = 256 }; /* bytes */
+
 /* `listener { … }`: the long form of one listener, in the words of getaddrinfo. */
 struct listener_conf {
 	struct origin origin;

@@ -63,6 +63,10 @@ foreign_remark(struct foreign *f, enum foreign_kind kind, const char *file, int 
 	if (vasprintf(&text, fmt, ap) < 0)
 		abort(); /* out of memory */
 	va_end(ap);
+	/* A file may have anything in it, and a remark is one line. */
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
 	f->remarks = xrealloc(f->remarks, (f->nremarks + 1) * sizeof(*f->remarks));
 	r = &f->remarks[f->nremarks++];
 	*r = (struct foreign_remark){

@@ -1,41 +1,27 @@
 #include "core/net/resolve.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <netdb.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "core/base/text.h"
+#include "core/net/worker.h"
 
 /* Look-ups at once; more wait their turn. A slow name server holds up names, never addresses. */
-enum { THREADS = 8, THREAD_STACK = 256 * 1024 };
+static struct worker_pool pool = WORKER_POOL(8);
 
 struct resolve {
-	struct resolve *next; /* in the queue */
+	struct job *job;
 	char *host, *service;
 	struct resolve_query query;
 	resolve_cb cb;
 	void *arg;
-	struct event *done;
-	int eventfd;
 	struct addr_list list;
 	struct error err;
 	int result;
-	/* Guarded by `lock`: whoever comes second frees the rest. */
-	bool finished, cancelled;
 };
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct resolve *queue;
-static int running;
-
-static void start_queued(void);
 
 void
 addr_list_clear(struct addr_list *l)
@@ -135,124 +121,50 @@ resolve_now(const struct resolve_query *q, struct addr_list *out, struct error *
 }
 
 static void
-free_resolve(struct resolve *r)
+free_resolve(void *arg)
 {
-	if (r->done)
-		event_free(r->done);
-	close(r->eventfd);
+	struct resolve *r = arg;
+
 	addr_list_clear(&r->list);
 	free(r->host);
 	free(r->service);
 	free(r);
 }
 
-static void *
-thread_main(void *arg)
+static void
+run(void *arg)
 {
 	struct resolve *r = arg;
-	const uint64_t one = 1;
-	bool cancelled;
 
 	r->result = look_up(&r->query, 0, &r->list, &r->err);
-	pthread_mutex_lock(&lock);
-	r->finished = true;
-	cancelled = r->cancelled;
-	running--;
-	if (!cancelled)
-		(void)!write(r->eventfd, &one, sizeof(one));
-	pthread_mutex_unlock(&lock);
-	if (cancelled) {
-		free_resolve(r);
-		start_queued();
-	}
-	return NULL;
-}
-
-static int
-start_thread(struct resolve *r)
-{
-	pthread_attr_t attr;
-	sigset_t all, old;
-	pthread_t thread;
-	int error;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	pthread_attr_setstacksize(&attr, THREAD_STACK);
-#endif
-	/* Signals are the loop's: a thread must never be the one that gets them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&thread, &attr, thread_main, r);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return error;
 }
 
 static void
-done_cb(evutil_socket_t fd, short what, void *arg)
+done(void *arg, const struct error *no_thread)
 {
 	struct resolve *r = arg;
 	resolve_cb cb = r->cb;
 	void *cb_arg = r->arg;
-	struct addr_list list;
-	struct error err;
-	bool failed;
+	struct addr_list list = r->list;
+	struct error err = no_thread ? *no_thread : r->err;
+	bool failed = no_thread || r->result != 0;
 
-	(void)fd;
-	(void)what;
-	/* The thread tells while it holds the lock; it is done with `r` once the lock is free. */
-	pthread_mutex_lock(&lock);
-	list = r->list;
-	err = r->err;
-	failed = r->result != 0;
+	if (no_thread)
+		error_prefix(&err, "look up %s", r->host);
 	r->list = (struct addr_list){ 0 };
-	pthread_mutex_unlock(&lock);
 	free_resolve(r);
-	start_queued();
 	cb(failed ? NULL : &list, &err, cb_arg);
 	if (failed)
 		addr_list_clear(&list);
 }
 
-static void
-start_queued(void)
-{
-	for (;;) {
-		struct resolve *r;
-		int error;
-
-		pthread_mutex_lock(&lock);
-		r = running < THREADS ? queue : NULL;
-		if (r) {
-			queue = r->next;
-			running++;
-		}
-		pthread_mutex_unlock(&lock);
-		if (!r)
-			return;
-		error = start_thread(r);
-		if (error) {
-			const uint64_t one = 1;
-
-			/* Told from the loop like any other failure. */
-			pthread_mutex_lock(&lock);
-			running--;
-			r->finished = true;
-			pthread_mutex_unlock(&lock);
-			r->result = error_set(&r->err, error, "start a thread to look up %s", r->host);
-			(void)!write(r->eventfd, &one, sizeof(one));
-		}
-	}
-}
+static const struct job_calls calls = { run, done, free_resolve };
 
 struct resolve *
 resolve_start(struct event_base *base, const struct resolve_query *q, resolve_cb cb, void *arg,
 	      struct error *err)
 {
 	struct resolve *r = xcalloc(1, sizeof(*r));
-	struct resolve **tail;
 
 	r->host = xstrdup(q->host ? q->host : "");
 	r->service = xstrdup(q->service ? q->service : "");
@@ -261,55 +173,18 @@ resolve_start(struct event_base *base, const struct resolve_query *q, resolve_cb
 	r->query.service = r->service;
 	r->cb = cb;
 	r->arg = arg;
-	r->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (r->eventfd < 0) {
-		error_set(err, errno, "eventfd to look up %s", r->host);
-		goto fail;
+	r->job = job_start(base, &pool, &calls, r, err);
+	if (!r->job) {
+		error_prefix(err, "look up %s", r->host);
+		free_resolve(r);
+		return NULL;
 	}
-	r->done = event_new(base, r->eventfd, EV_READ, done_cb, r);
-	if (!r->done || event_add(r->done, NULL) < 0) {
-		error_set(err, ENOMEM, "wait for the look-up of %s", r->host);
-		goto fail;
-	}
-	pthread_mutex_lock(&lock);
-	for (tail = &queue; *tail; tail = &(*tail)->next)
-		;
-	*tail = r;
-	pthread_mutex_unlock(&lock);
-	start_queued();
 	return r;
-
-fail:
-	free_resolve(r);
-	return NULL;
 }
 
 void
 resolve_cancel(struct resolve *r)
 {
-	struct resolve **place;
-	bool mine = false;
-
-	if (!r)
-		return;
-	pthread_mutex_lock(&lock);
-	for (place = &queue; *place; place = &(*place)->next) {
-		if (*place == r) {
-			*place = r->next;
-			mine = true;
-			break;
-		}
-	}
-	mine |= r->finished;
-	r->cancelled = true;
-	/* A thread that frees this later must not touch the loop. */
-	if (!mine) {
-		event_free(r->done);
-		r->done = NULL;
-	}
-	pthread_mutex_unlock(&lock);
-	if (mine) {
-		free_resolve(r);
-		start_queued();
-	}
+	if (r)
+		job_cancel(r->job);
 }

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,6 +62,17 @@ set_options(int fd, const struct addr *a, const struct sockopts *o, struct socke
 	return 0;
 }
 
+static int
+set_filter(int fd, const struct addr *a, const struct sock_fprog *filter, struct socket_fail *f)
+{
+	if (!filter || (a->sa.sa_family != AF_INET && a->sa.sa_family != AF_INET6))
+		return 0;
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, sizeof(*filter)) < 0)
+		return failed(f, FAIL_SETSOCKOPT, "setsockopt", errno,
+			      "%d, SOL_SOCKET, SO_ATTACH_FILTER, %u instructions", fd, (unsigned)filter->len);
+	return 0;
+}
+
 /* The umask makes the mode exactly what was asked for, with no moment in between. */
 static int
 bind_file(int fd, const struct addr *a, const struct socket_params *p, struct socket_file *file,
@@ -98,6 +111,49 @@ bind_address(int fd, const struct addr *a, struct socket_fail *f)
 	return 0;
 }
 
+static bool
+is_group(const struct addr *a)
+{
+	if (a->sa.sa_family == AF_INET)
+		return IN_MULTICAST(ntohl(a->in.sin_addr.s_addr));
+	return a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&a->in6.sin6_addr);
+}
+
+static int
+join(int fd, int level, int option, const void *group, socklen_t len, const char *label, const struct addr *a,
+     struct socket_fail *f)
+{
+	char ip[64];
+
+	if (setsockopt(fd, level, option, group, len) < 0)
+		return failed(f, FAIL_JOIN, "setsockopt", errno, "%d, %s, %s", fd, label,
+			      addr_ip(&a->sa, ip));
+	return 0;
+}
+
+/* Being bound to the address of a group is not enough: the machine takes in only what somebody has
+ * joined. On `device` if there is one, otherwise on the interface that the routes say. */
+static int
+join_group(int fd, const struct addr *a, const char *device, struct socket_fail *f)
+{
+	struct ipv6_mreq group;
+	unsigned interface;
+
+	if (a->socktype != SOCK_DGRAM || !is_group(a))
+		return 0;
+	interface = device ? if_nametoindex(device) : 0;
+	if (a->sa.sa_family == AF_INET) {
+		struct ip_mreqn group4 = { .imr_multiaddr = a->in.sin_addr, .imr_ifindex = (int)interface };
+
+		return join(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group4, sizeof(group4),
+			    "IPPROTO_IP, IP_ADD_MEMBERSHIP", a, f);
+	}
+	group.ipv6mr_multiaddr = a->in6.sin6_addr;
+	group.ipv6mr_interface = interface ? interface : a->in6.sin6_scope_id;
+	return join(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &group, sizeof(group), "IPPROTO_IPV6, IPV6_JOIN_GROUP",
+		    a, f);
+}
+
 int
 socket_open(const struct addr *a, const struct socket_params *p, struct addr *bound, struct socket_file *file,
 	    struct socket_fail *f)
@@ -111,9 +167,11 @@ socket_open(const struct addr *a, const struct socket_params *p, struct addr *bo
 		return failed(f, FAIL_SOCKET, "socket", errno, "%s, %s, %d",
 			      addr_family_name(a->sa.sa_family), addr_socktype_name(a->socktype),
 			      a->protocol);
-	if (set_options(fd, a, &p->options, f) < 0)
+	if (set_options(fd, a, &p->options, f) < 0 || set_filter(fd, a, p->filter, f) < 0)
 		goto fail;
 	if (has_file(a) ? bind_file(fd, a, p, file, f) < 0 : bind_address(fd, a, f) < 0)
+		goto fail;
+	if (join_group(fd, a, p->options.device, f) < 0)
 		goto fail;
 	if (a->socktype != SOCK_DGRAM && listen(fd, p->queuesize) < 0) {
 		failed(f, FAIL_LISTEN, "listen", errno, "%d, %d", fd, p->queuesize);

@@ -4,8 +4,10 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/base/text.h"
+#include "core/sys/addr.h"
 
 static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
@@ -51,7 +53,15 @@ parse_prefix(const char *entry, struct acl_entry *e, struct error *err)
 	return 0;
 
 bad:
-	return error_set(err, 0, "\"%s\" is no address, prefix, \"unix\" or \"all\"", entry);
+	return error_set(err, 0, "\"%s\" is no address, prefix, name, .domain, \"unix\" or \"all\"", entry);
+}
+
+/* Not in capitals: what only looks like "all" must not be taken for the name of a host. */
+static bool
+is_name(const char *entry)
+{
+	return strcasecmp(entry, "all") != 0 && strcasecmp(entry, "unix") != 0 &&
+	       addr_is_name(entry + (*entry == '.'));
 }
 
 int
@@ -59,10 +69,14 @@ acl_add(struct acl *acl, const char *entry, struct error *err)
 {
 	struct acl_entry e = { .kind = ACL_ALL };
 
-	if (strcmp(entry, "unix") == 0)
+	if (strcmp(entry, "unix") == 0) {
 		e.kind = ACL_UNIX;
-	else if (strcmp(entry, "all") != 0 && parse_prefix(entry, &e, err) < 0)
+	} else if (is_name(entry)) {
+		strlist_add(&acl->names, entry);
+		return 0;
+	} else if (strcmp(entry, "all") != 0 && parse_prefix(entry, &e, err) < 0) {
 		return -1;
+	}
 	acl->entries = xrealloc(acl->entries, (acl->n + 1) * sizeof(*acl->entries));
 	acl->entries[acl->n++] = e;
 	return 0;
@@ -114,9 +128,34 @@ acl_match(const struct acl *acl, const struct sockaddr *sa)
 	return false;
 }
 
+static size_t
+length_of(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && name[len - 1] == '.' ? len - 1 : len;
+}
+
+bool
+acl_match_name(const struct acl *acl, const char *name)
+{
+	size_t len = length_of(name);
+
+	for (size_t i = 0; i < acl->names.n; i++) {
+		const char *entry = acl->names.items[i];
+		size_t n = length_of(entry);
+
+		if (*entry == '.' ? len > n : len == n)
+			if (strncasecmp(name + len - n, entry, n) == 0)
+				return true;
+	}
+	return false;
+}
+
 void
 acl_clear(struct acl *acl)
 {
+	strlist_clear(&acl->names);
 	free(acl->entries);
 	*acl = (struct acl){ 0 };
 }

@@ -1,8 +1,6 @@
 #include "core/policy/slots.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/base/text.h"
 
@@ -19,68 +17,45 @@ slots_init(struct slots *s, int max, int per_source)
 }
 
 void
+slots_limit_prefixes(struct slots *s, int per_prefix, int ipv4_bits, int ipv6_bits)
+{
+	s->per_prefix = per_prefix;
+	s->prefix_ipv4 = ipv4_bits;
+	s->prefix_ipv6 = ipv6_bits;
+}
+
+static void
+free_list(struct slot_count *c)
+{
+	while (c) {
+		struct slot_count *next = c->next;
+
+		free(c);
+		c = next;
+	}
+}
+
+static void
+clear_table(struct slot_table *t)
+{
+	for (size_t i = 0; i < t->buckets; i++)
+		free_list(t->table[i]);
+	free_list(t->unused);
+	free(t->table);
+}
+
+void
 slots_clear(struct slots *s)
 {
-	for (size_t i = 0; i < s->buckets; i++) {
-		while (s->table[i]) {
-			struct slot_count *c = s->table[i];
-
-			s->table[i] = c->next;
-			free(c);
-		}
-	}
-	while (s->unused) {
-		struct slot_count *c = s->unused;
-
-		s->unused = c->next;
-		free(c);
-	}
-	free(s->table);
+	clear_table(&s->by_source);
+	clear_table(&s->by_prefix);
 	*s = (struct slots){ 0 };
 }
 
-struct source
-source_of(const struct sockaddr *sa, uint32_t uid)
-{
-	struct source src = { .family = (uint8_t)sa->sa_family };
-
-	switch (sa->sa_family) {
-	case AF_INET:
-		memcpy(src.bytes, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
-		break;
-	case AF_INET6:
-		memcpy(src.bytes, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
-		break;
-	case AF_UNIX:
-		memcpy(src.bytes, &uid, sizeof(uid));
-		break;
-	default:
-		src.family = 0;
-	}
-	return src;
-}
-
-static bool
-source_equal(const struct source *a, const struct source *b)
-{
-	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
-}
-
-/* FNV-1a. */
-static size_t
-hash(const struct source *src)
-{
-	uint64_t h = 14695981039346656037ULL ^ src->family;
-
-	for (size_t i = 0; i < sizeof(src->bytes); i++)
-		h = (h ^ src->bytes[i]) * 1099511628211ULL;
-	return (size_t)(h ^ (h >> 32));
-}
-
 static struct slot_count **
-find(const struct slots *s, const struct source *src)
+find(const struct slot_table *t, const struct source *src)
 {
-	struct slot_count **c = &s->table[hash(src) & (s->buckets - 1)];
+	struct slot_count **c = &t->table[source_hash(src) & (t->buckets - 1)];
 
 	while (*c && !source_equal(&(*c)->source, src))
 		c = &(*c)->next;
@@ -88,25 +63,78 @@ find(const struct slots *s, const struct source *src)
 }
 
 static void
-grow(struct slots *s)
+grow(struct slot_table *t)
 {
-	struct slot_count **old = s->table;
-	size_t n = s->buckets;
+	struct slot_count **old = t->table;
+	size_t n = t->buckets;
 
-	s->buckets = n ? n * 2 : 64;
-	s->table = xcalloc(s->buckets, sizeof(struct slot_count *));
+	t->buckets = n ? n * 2 : 64;
+	t->table = xcalloc(t->buckets, sizeof(struct slot_count *));
 	for (size_t i = 0; i < n; i++) {
 		while (old[i]) {
 			struct slot_count *c = old[i];
 			struct slot_count **place;
 
 			old[i] = c->next;
-			place = &s->table[hash(&c->source) & (s->buckets - 1)];
+			place = &t->table[source_hash(&c->source) & (t->buckets - 1)];
 			c->next = *place;
 			*place = c;
 		}
 	}
 	free(old);
+}
+
+static int
+taken_by(const struct slot_table *t, const struct source *src)
+{
+	const struct slot_count *c = t->table ? *find(t, src) : NULL;
+
+	return c ? c->taken : 0;
+}
+
+static struct slot_count *
+new_count(struct slot_table *t, const struct source *src)
+{
+	struct slot_count *c = t->unused;
+
+	if (c)
+		t->unused = c->next;
+	else
+		c = xcalloc(1, sizeof(*c));
+	*c = (struct slot_count){ .source = *src };
+	return c;
+}
+
+static void
+count(struct slot_table *t, const struct source *src)
+{
+	struct slot_count **place;
+
+	if (t->sources >= t->buckets)
+		grow(t);
+	place = find(t, src);
+	if (!*place) {
+		*place = new_count(t, src);
+		t->sources++;
+	}
+	(*place)->taken++;
+}
+
+static void
+count_down(struct slot_table *t, const struct source *src)
+{
+	struct slot_count **place, *c;
+
+	if (!t->table)
+		return;
+	place = find(t, src);
+	c = *place;
+	if (c && --c->taken == 0) {
+		*place = c->next;
+		c->next = t->unused;
+		t->unused = c;
+		t->sources--;
+	}
 }
 
 bool
@@ -118,59 +146,48 @@ slots_full(const struct slots *s)
 bool
 slots_source_full(const struct slots *s, const struct source *src)
 {
-	const struct slot_count *c;
-
-	if (s->per_source == 0 || !s->table)
-		return false;
-	c = *find(s, src);
-	return c && c->taken >= s->per_source;
+	return s->per_source > 0 && taken_by(&s->by_source, src) >= s->per_source;
 }
 
-static struct slot_count *
-new_count(struct slots *s, const struct source *src)
+static struct source
+network(const struct slots *s, const struct source *src)
 {
-	struct slot_count *c = s->unused;
+	return source_network(src, s->prefix_ipv4, s->prefix_ipv6);
+}
 
-	if (c)
-		s->unused = c->next;
-	else
-		c = xcalloc(1, sizeof(*c));
-	*c = (struct slot_count){ .source = *src };
-	return c;
+bool
+slots_prefix_full(const struct slots *s, const struct source *src)
+{
+	struct source net;
+
+	if (s->per_prefix == 0)
+		return false;
+	net = network(s, src);
+	return taken_by(&s->by_prefix, &net) >= s->per_prefix;
 }
 
 void
 slots_take(struct slots *s, const struct source *src)
 {
-	struct slot_count **place;
-
 	s->taken++;
-	if (s->per_source == 0)
-		return;
-	if (s->sources >= s->buckets)
-		grow(s);
-	place = find(s, src);
-	if (!*place) {
-		*place = new_count(s, src);
-		s->sources++;
+	if (s->per_source > 0)
+		count(&s->by_source, src);
+	if (s->per_prefix > 0) {
+		struct source net = network(s, src);
+
+		count(&s->by_prefix, &net);
 	}
-	(*place)->taken++;
 }
 
 void
 slots_give_back(struct slots *s, const struct source *src)
 {
-	struct slot_count **place, *c;
-
 	s->taken--;
-	if (s->per_source == 0)
-		return;
-	place = find(s, src);
-	c = *place;
-	if (c && --c->taken == 0) {
-		*place = c->next;
-		c->next = s->unused;
-		s->unused = c;
-		s->sources--;
+	if (s->per_source > 0)
+		count_down(&s->by_source, src);
+	if (s->per_prefix > 0) {
+		struct source net = network(s, src);
+
+		count_down(&s->by_prefix, &net);
 	}
 }

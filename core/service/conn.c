@@ -65,8 +65,8 @@ read_unix_peer(struct conn *c)
 	c->peer_pid = cred.pid;
 }
 
-struct conn *
-conn_new(struct service *s, struct listener_socket *ls, int fd, const struct sockaddr *peer, socklen_t len)
+static struct conn *
+new_session(struct service *s, int fd, const struct addr *local, const struct sockaddr *peer, socklen_t len)
 {
 	struct conn *c = allocate();
 
@@ -74,7 +74,7 @@ conn_new(struct service *s, struct listener_socket *ls, int fd, const struct soc
 	c->fd = fd;
 	c->session = ++s->registry->last_session;
 	c->started_ms = clock_monotonic_ms();
-	c->local = *listener_socket_addr(ls);
+	c->local = *local;
 	c->drain.fd = -1;
 	if (peer) {
 		c->peer_len = len < sizeof(c->peer) ? len : sizeof(c->peer);
@@ -83,9 +83,7 @@ conn_new(struct service *s, struct listener_socket *ls, int fd, const struct soc
 	}
 	if (c->peer.ss_family == AF_UNIX && fd >= 0)
 		read_unix_peer(c);
-	if (fd < 0) {
-		c->wait_socket = ls;
-	} else if (addr_is_wildcard(&c->local.sa)) {
+	if (fd >= 0 && addr_is_wildcard(&c->local.sa)) {
 		c->local.len = sizeof(c->local.storage);
 		getsockname(fd, &c->local.sa, &c->local.len);
 		addr_unmap(&c->local.storage, &c->local.len);
@@ -94,6 +92,28 @@ conn_new(struct service *s, struct listener_socket *ls, int fd, const struct soc
 	TAILQ_INSERT_TAIL(&s->conns, c, entry);
 	s->nconns++;
 	s->registry->sessions++;
+	return c;
+}
+
+struct conn *
+conn_new(struct service *s, struct listener_socket *ls, int fd, const struct sockaddr *peer, socklen_t len)
+{
+	struct conn *c = new_session(s, fd, listener_socket_addr(ls), peer, len);
+
+	if (fd < 0)
+		c->wait_socket = ls;
+	return c;
+}
+
+struct conn *
+conn_new_from(struct service *s, struct conn *from, const char *hello, const char *sorry)
+{
+	struct conn *c =
+		new_session(s, from->fd, &from->local, (const struct sockaddr *)&from->peer, from->peer_len);
+
+	from->fd = -1;
+	c->hello = hello;
+	c->sorry = sorry;
 	return c;
 }
 
@@ -140,9 +160,11 @@ log_end(struct conn *c)
 {
 	char peer[ADDR_TEXT];
 	int64_t cpu_ms = 0;
+	bool cut_off;
 
 	if (!service_logs(c->service, LOG_LEVEL_INFO, "end"))
 		return;
+	cut_off = c->signal && strcmp(c->how, "signal") != 0;
 	if (c->has_usage) {
 		const struct timeval *u = &c->usage.ru_utime, *k = &c->usage.ru_stime;
 
@@ -152,6 +174,7 @@ log_end(struct conn *c)
 		    LOG_FIELDS(LOG_I("session", (int64_t)c->session),
 			       LOG_I("pid", c->pid ? c->pid : getpid()), LOG_S("peer", peer_text(c, peer)),
 			       LOG_S("how", c->how), LOG_I("status", c->status),
+			       { .key = "signal", .number = cut_off, .i = c->signal },
 			       LOG_I("ms", c->ended_ms - c->started_ms),
 			       { .key = "in", .number = c->relayed, .i = (int64_t)c->in },
 			       { .key = "out", .number = c->relayed, .i = (int64_t)c->out },
@@ -253,18 +276,34 @@ start_timers(struct conn *c)
 	}
 }
 
-/* Nothing was started: no `start`, no `end`, but one `refuse`. */
+/* A connection on which nothing was sent has room for a few bytes, whatever the client does. */
 static void
-refuse_unstarted(struct conn *c, const struct error *err)
+say(const struct conn *c, const char *text)
+{
+	(void)!send(c->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void
+say_hello(struct conn *c)
+{
+	say(c, c->hello);
+	c->hello = c->sorry = NULL;
+}
+
+/* Nothing was started: no `start`, no `end`, but one `refuse`. */
+void
+conn_refuse(struct conn *c, enum log_level level, const char *reason, const struct error *err)
 {
 	struct listener_socket *ls = c->wait_socket;
 	struct service *s = c->service;
 	char peer[ADDR_TEXT];
 
-	service_log(s, LOG_LEVEL_WARNING, "refuse",
-		    LOG_FIELDS(LOG_S("peer", peer_text(c, peer)), LOG_S("reason", "fork"),
+	service_log(s, level, "refuse",
+		    LOG_FIELDS(LOG_S("peer", peer_text(c, peer)), LOG_S("reason", reason),
 			       LOG_S("errno", err->errnum ? error_name(err->errnum) : NULL),
-			       LOG_S("error", err->text)));
+			       LOG_S("error", err->text[0] ? err->text : NULL)));
+	if (c->sorry)
+		say(c, c->sorry);
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
@@ -304,13 +343,15 @@ conn_start(struct conn *c)
 {
 	struct error err = { 0 };
 
+	if (c->hello)
+		say_hello(c);
 	if (start_with_reserve(c, &err) < 0) {
 		if (err.errnum == EMFILE || err.errnum == ENFILE) {
 			set_pending(c, true);
 			service_hold_nofile(c->service);
 		} else {
 			set_pending(c, false);
-			refuse_unstarted(c, &err);
+			conn_refuse(c, LOG_LEVEL_WARNING, "fork", &err);
 		}
 		return;
 	}
@@ -328,7 +369,7 @@ conn_abandon(struct conn *c)
 
 	error_set(&err, EMFILE, "the daemon ends before a descriptor is free");
 	set_pending(c, false);
-	refuse_unstarted(c, &err);
+	conn_refuse(c, LOG_LEVEL_WARNING, "fork", &err);
 }
 
 void
@@ -337,6 +378,7 @@ conn_set_end(struct conn *c, const char *how, int status)
 	if (!c->how)
 		c->how = how;
 	c->status = status;
+	c->signal = strcmp(how, "signal") == 0 ? status : 0;
 }
 
 static void

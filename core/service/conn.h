@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 #include <sys/resource.h>
 
+#include "core/base/log.h"
 #include "core/net/drain.h"
 #include "core/policy/slots.h"
 #include "core/sys/addr.h"
@@ -13,6 +14,7 @@
 
 struct capture;
 struct event;
+struct gate;
 struct listener_socket;
 struct relay;
 struct service;
@@ -51,11 +53,15 @@ struct conn {
 	struct event *idle;
 	const char *how; /* the end, once it is decided */
 	int status;
+	int signal; /* that ended the program, whatever `how` says; 0: none */
 	bool has_usage;
 	struct rusage usage;
 	bool relayed; /* bytes were counted: from the client, and to it */
 	uint64_t in, out;
-	bool pending;    /* waits for a descriptor */
+	/* Of one that was handed over: what the client is told before it is served, or instead. */
+	const char *hello, *sorry;
+	struct gate *gate; /* while it is not certain whether it may start */
+	bool pending;      /* waits for a descriptor */
 	bool close_only; /* a drain is needless, or somebody else has the connection */
 	struct drain drain;
 };
@@ -65,11 +71,15 @@ TAILQ_HEAD(conn_list, conn);
 /* A new connection that has been admitted. Takes over fd. */
 struct conn *conn_new(struct service *, struct listener_socket *, int fd, const struct sockaddr *, socklen_t);
 
+/* The connection of a session of another service, which is left without; what is said to the client is
+ * borrowed, and may be NULL. */
+struct conn *conn_new_from(struct service *, struct conn *from, const char *hello, const char *sorry);
+
 /* Serves it: `start` is logged, or the reason why not. The connection may be gone afterwards. */
 void conn_start(struct conn *);
 
 /* Decides how the session ended, if that has not been decided yet: "exit", "signal", "timeout",
- * "eof", "error", "killed". */
+ * "eof", "error", "killed", "handed_over". */
 void conn_set_end(struct conn *, const char *how, int status);
 
 /* The end: drain, `end` line, slot and reference given back. Exactly once for each session. */
@@ -77,6 +87,10 @@ void conn_done(struct conn *);
 
 /* Asks the session to end as `how`: politely first, by force after kill_after. */
 void conn_kill(struct conn *, const char *how);
+
+/* One that has not started never will: one `refuse` is logged and its slot given back. The descriptor is closed,
+ * if it still has one. */
+void conn_refuse(struct conn *, enum log_level, const char *reason, const struct error *);
 
 /* Drops one that waits for a descriptor: it never started, so the log says that it was refused. */
 void conn_abandon(struct conn *);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/base/text.h"
+#include "core/service/dump.h"
 #include "core/service/registry.h"
 #include "core/sys/fd.h"
 #include "core/sys/inherit.h"
@@ -29,7 +30,7 @@ enum { DRAINS_PER_TURN = 16 };
 
 struct daemon {
 	struct daemon_options options;
-	char *pidfile, *addr_file; /* absolute: the background changes the directory */
+	char *pidfile, *addr_file, *dump_file; /* absolute: the background changes the directory */
 	struct event_base *base;
 	struct registry registry;
 	struct config *config;
@@ -225,7 +226,8 @@ take_problems(struct problems *to, struct problems *from)
 }
 
 static int
-examine(const char *path, const struct handler *const *handlers, struct config **config, FILE *out)
+examine(const struct config_source *sources, size_t n, const struct handler *const *handlers,
+	struct config **config, FILE *out)
 {
 	struct problems problems = { 0 };
 	struct registry r;
@@ -234,11 +236,12 @@ examine(const char *path, const struct handler *const *handlers, struct config *
 	inherit_init();
 	registry_init(&r, NULL, handlers, NULL, NULL);
 	r.checking = true;
-	*config = config_load(path);
+	*config = config_load_sources(sources, n);
 	take_problems(&problems, &(*config)->problems);
 	registry_add(&r, *config, &problems);
 	if ((*config)->nservices == 0 && problems.errors == 0)
-		problem_add(&problems, (struct origin){ path, 0 }, NULL, NULL, "there is no service in it");
+		problem_add(&problems, (struct origin){ sources[0].path, 0 }, NULL, NULL,
+			    "there is no service in it");
 	problems_sort(&problems);
 	print_problems(&problems, out);
 	status = problems.errors ? EX_CONFIG : 0;
@@ -248,20 +251,20 @@ examine(const char *path, const struct handler *const *handlers, struct config *
 }
 
 int
-daemon_check(const char *path, const struct handler *const *handlers)
+daemon_check(const struct config_source *sources, size_t n, const struct handler *const *handlers)
 {
 	struct config *config;
-	int status = examine(path, handlers, &config, stdout);
+	int status = examine(sources, n, handlers, &config, stdout);
 
 	config_unref(config);
 	return status;
 }
 
 int
-daemon_dump(const char *path, const struct handler *const *handlers)
+daemon_dump(const struct config_source *sources, size_t n, const struct handler *const *handlers)
 {
 	struct config *config;
-	int status = examine(path, handlers, &config, stderr);
+	int status = examine(sources, n, handlers, &config, stderr);
 	struct text t = { 0 };
 
 	config_dump(config, &t);
@@ -394,7 +397,7 @@ settled_cb(struct registry *r, void *arg)
 
 	if (d->done || d->stopping)
 		return;
-	if (registry_listening(r) == 0 && !may_listen_later(r)) {
+	if (registry_listening(r) == 0 && !may_listen_later(r) && !d->options.stay) {
 		fail(d, r->failed ? r->failed : EX_UNAVAILABLE, "no address is left to serve");
 		return;
 	}
@@ -444,6 +447,21 @@ stop(struct daemon *d, int sig)
 	d->terminated |= sig != SIGQUIT;
 }
 
+/* Whole, by another name first: what is there may be a link to a file that somebody needs. */
+static void
+dump(struct daemon *d)
+{
+	struct text t = { 0 };
+	struct error err;
+
+	dump_state(&d->registry, &t);
+	if (fd_replace_file(d->dump_file, 0600, t.s, t.len, &err) < 0)
+		log_event(d->log, LOG_LEVEL_ERROR, "dump", NULL, LOG_FIELDS(LOG_S("error", err.text)));
+	else
+		log_event(d->log, LOG_LEVEL_INFO, "dump", NULL, LOG_FIELDS(LOG_S("file", d->dump_file)));
+	text_clear(&t);
+}
+
 static void
 signal_cb(evutil_socket_t sig, short what, void *arg)
 {
@@ -464,6 +482,9 @@ signal_cb(evutil_socket_t sig, short what, void *arg)
 		registry_reopen_logs(&d->registry);
 		log_event(d->log, LOG_LEVEL_INFO, "reload", NULL,
 			  LOG_FIELDS(LOG_S("what", "log"), LOG_I("sessions", (int64_t)d->registry.sessions)));
+		break;
+	case SIGUSR1:
+		dump(d);
 		break;
 	default:
 		log_event(d->log, LOG_LEVEL_WARNING, "signal", NULL,
@@ -502,12 +523,15 @@ open_log(struct daemon *d, struct error *err)
 	d->sink = sink_open(target, err);
 	if (!d->sink)
 		return -1;
+	if (c->limit.set)
+		sink_limit(d->sink, c->limit.soft, c->limit.hard);
 	d->log = log_new(sink_for_log(d->sink), (enum log_format)format, (enum log_level)level);
 	log_echo_errors(d->log, d->options.background && strcmp(target, "stderr") != 0);
 	d->registry.log = d->log;
 	d->registry.log_target = target;
 	d->registry.log_format = (enum log_format)format;
 	d->registry.log_level = (enum log_level)level;
+	d->registry.log_limit = c->limit;
 	return 0;
 }
 
@@ -570,6 +594,7 @@ flush_logs(struct daemon *d)
 	bool left = registry_flush_logs(&d->registry, &next);
 	struct timeval tv;
 
+	registry_tell_limit(&d->registry, d->sink, d->registry.log_target);
 	left |= sink_flush(d->sink);
 	if (left && (next < 0 || next > 100))
 		next = 100;
@@ -616,10 +641,11 @@ boot(struct daemon *d, const struct handler *const *handlers)
 {
 	struct error err;
 
-	d->config = config_load(d->options.config);
+	d->config = config_load_sources(d->options.sources, d->options.nsources);
 	if (d->options.background && go_background(d) < 0)
 		return EX_OSERR;
 	registry_init(&d->registry, NULL, handlers, &callbacks, d);
+	d->registry.process_limit = d->options.process_limit;
 	divide_descriptors(raise_nofile(&d->registry));
 	d->base = d->registry.base = new_base();
 	if (!d->base) {
@@ -633,7 +659,11 @@ boot(struct daemon *d, const struct handler *const *handlers)
 	take_problems(&d->problems, &d->config->problems);
 	registry_add(&d->registry, d->config, &d->problems);
 	log_problems(d);
-	if (TAILQ_EMPTY(&d->registry.services)) {
+	if (d->config->unreadable) {
+		fail(d, EX_CONFIG, "a configuration cannot be read");
+		return EX_CONFIG;
+	}
+	if (TAILQ_EMPTY(&d->registry.services) && !d->options.stay) {
 		fail(d, EX_CONFIG, d->config->nservices ? "every service is refused" : "there is no service");
 		return EX_CONFIG;
 	}
@@ -681,6 +711,7 @@ shut_down(struct daemon *d)
 	config_unref(d->config);
 	free(d->pidfile);
 	free(d->addr_file);
+	free(d->dump_file);
 	libevent_global_shutdown();
 }
 
@@ -699,6 +730,7 @@ daemon_run(const struct daemon_options *options, const struct handler *const *ha
 		close_inherited(options);
 	d.pidfile = absolute(options->pidfile);
 	d.addr_file = absolute(options->addr_file);
+	d.dump_file = absolute(options->dump_file ? options->dump_file : DAEMON_DUMP_FILE);
 	TAILQ_INIT(&d.registry.services);
 	status = boot(&d, handlers);
 	if (status)

@@ -14,6 +14,7 @@ enum handler_sockets {
 	HANDLER_DATAGRAM = 2, /* datagram sockets, answered by `datagram` */
 	HANDLER_WAIT = 4,     /* `start` can hand the listening or datagram socket to a program */
 	HANDLER_CONNECT = 8,  /* connects to somebody else (`redirect`) */
+	HANDLER_OFFERS = 16,  /* hands connections over to services that have a name for it (`tcpmux`) */
 };
 
 /* What serves a connection. A handler is a constant table; what it keeps is in the service or the

@@ -2,9 +2,12 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/net/resolve.h"
+#include "core/service/gate.h"
 #include "core/service/registry.h"
+#include "core/service/rpc.h"
 #include "core/service/service.h"
 #include "core/sys/creds.h"
 
@@ -44,6 +47,16 @@ choose_handler(struct preparation *p)
 		    near ? near : "", near ? "?" : "");
 }
 
+static void
+useless(struct preparation *p, const char *section, const char *key, const char *why)
+{
+	const struct service_conf *conf = p->s->conf;
+
+	if (service_conf_says(conf, section, key))
+		problem_warn(p->problems, service_conf_origin(conf, section, key), p->s->name, key,
+			     "has no effect %s", why);
+}
+
 /* --- listeners --- */
 
 static struct service_listener *
@@ -59,7 +72,7 @@ add_listener(struct preparation *p, const char *text, struct origin origin)
 	*sl = (struct service_listener){ .service = s, .params = LISTENER_PARAMS, .origin = origin };
 	sl->text = xstrdup(text);
 	sl->params.first = conf->bind == BIND_FIRST;
-	sl->params.mode = conf->wait ? LISTENER_READY : LISTENER_ACCEPT;
+	sl->params.mode = s->waits ? LISTENER_READY : LISTENER_ACCEPT;
 	sl->params.socket.queuesize = conf->queuesize;
 	sl->params.socket.mode = conf->mode;
 	o = &sl->params.socket.options;
@@ -81,8 +94,7 @@ add_listener(struct preparation *p, const char *text, struct origin origin)
 	o->mark = conf->sock.mark;
 	o->priority = conf->sock.priority;
 	/* A datagram is answered from the address it was sent to. */
-	o->pktinfo =
-		s->handler && (s->handler->sockets & HANDLER_DATAGRAM) && !conf->wait ? 1 : SOCKOPT_UNSET;
+	o->pktinfo = s->handler && (s->handler->sockets & HANDLER_DATAGRAM) && !s->waits ? 1 : SOCKOPT_UNSET;
 	o->device = conf->sock.device;
 	o->congestion = conf->sock.congestion;
 	return sl;
@@ -276,7 +288,7 @@ check_socktypes(struct preparation *p)
 	struct service *s = p->s;
 	const struct handler *h = s->handler;
 
-	if (s->conf->wait && !(h->sockets & HANDLER_WAIT))
+	if (s->waits && !(h->sockets & HANDLER_WAIT))
 		wrong(p, NULL, "wait", "needs a program: the built-in handlers have no use for it");
 	for (size_t i = 0; i < s->nlisteners; i++) {
 		const struct service_listener *sl = &s->listeners[i];
@@ -284,7 +296,7 @@ check_socktypes(struct preparation *p)
 
 		for (size_t j = 0; j < sl->params.naddrs; j++)
 			dgram |= sl->addrs[j].socktype == SOCK_DGRAM;
-		if (dgram && !s->conf->wait && !(h->sockets & HANDLER_DATAGRAM))
+		if (dgram && !s->waits && !(h->sockets & HANDLER_DATAGRAM))
 			problem_add(p->problems, sl->origin, s->name, "listen",
 				    "\"%s\": a program on a datagram socket needs wait = true", sl->text);
 	}
@@ -314,39 +326,134 @@ lets_everyone_in(const struct list_value *allow)
 	return false;
 }
 
+/* An interval that cannot be read is a problem, and so the service does not run. */
+static void
+prepare_hours(struct preparation *p, struct admit_extra *x)
+{
+	const struct list_value *list = &p->s->conf->hours;
+	struct error err;
+
+	x->has_hours = true;
+	for (size_t i = 0; i < list->list.n; i++)
+		if (hours_add(&x->hours, list->list.items[i], &err) < 0)
+			wrong(p, NULL, "hours", err.text);
+}
+
+static void
+prepare_sensor(struct preparation *p, struct admit_extra *x)
+{
+	const char *text = p->s->conf->ban;
+	struct error err;
+
+	x->sensor = true;
+	x->ban_ms = BAN_FOREVER;
+	if (strcmp(text, "forever") != 0 && parse_duration_ms(text, &x->ban_ms, &err) < 0)
+		wrong(p, NULL, "ban", err.text);
+}
+
+/* What few services have costs the others nothing. */
+static void
+prepare_extra(struct preparation *p)
+{
+	const struct service_conf *conf = p->s->conf;
+	struct admission *a = &p->s->admission;
+
+	if (conf->hours.set)
+		prepare_hours(p, admission_extra(a));
+	if (conf->ban)
+		prepare_sensor(p, admission_extra(a));
+	if (conf->max_load)
+		admission_extra(a)->max_load = strtod(conf->max_load, NULL);
+	if (conf->min_memory > 0)
+		admission_extra(a)->min_memory = conf->min_memory;
+	if (conf->per_source_rate.count > 0)
+		source_rate_init(&admission_extra(a)->source_rate, conf->per_source_rate.count,
+				 conf->per_source_rate.interval_ms);
+}
+
+static bool
+is_inet(const struct addr *a)
+{
+	return a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6;
+}
+
+/* Where the program takes the clients itself, nobody but the kernel can keep the lists. */
+static void
+prepare_filter(struct preparation *p)
+{
+	struct service *s = p->s;
+	const struct admission *a = &s->admission;
+	const char *key = a->deny.n ? "deny" : "allow";
+	struct error err;
+
+	if (a->deny.names.n || a->allow.names.n) {
+		wrong(p, NULL, a->deny.names.n ? "deny" : "allow",
+		      "a name cannot be kept with wait = true: the program accepts the clients itself");
+		return;
+	}
+	if (!a->deny.n && (!a->has_allow || lets_everyone_in(&s->conf->allow)))
+		return;
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		const struct service_listener *sl = &s->listeners[i];
+
+		/* What waits on it already has passed no filter. */
+		if (sl->handle)
+			wrong(p, NULL, key, "cannot be kept with wait = true on a socket that was inherited");
+		for (size_t j = 0; j < sl->params.naddrs; j++)
+			if (!is_inet(&sl->addrs[j]) && !admit_address(a, &sl->addrs[j].sa))
+				wrong(p, NULL, key,
+				      "cannot be kept with wait = true on a socket without IP addresses");
+	}
+	if (acl_filter_compile(&s->filter, a->has_allow ? &a->allow : NULL, &a->deny, &err) < 0) {
+		wrong(p, NULL, key, err.text);
+		return;
+	}
+	s->filter_program = (struct sock_fprog){ (unsigned short)s->filter.n, s->filter.insns };
+	for (size_t i = 0; i < s->nlisteners; i++)
+		s->listeners[i].params.socket.filter = &s->filter_program;
+}
+
+/* Limits that need to know the client. Those of defaults are meant for services that can keep them. */
+static void
+drop_limits_of_clients(struct preparation *p)
+{
+	static const char *const keys[] = { "per_source", "per_prefix", "per_source_rate" };
+	const struct service_conf *conf = p->s->conf;
+	const bool set[] = { conf->per_source > 0, conf->per_prefix > 0, conf->per_source_rate.count > 0 };
+	struct admission *a = &p->s->admission;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (set[i] && service_conf_says(conf, NULL, keys[i]))
+			wrong(p, NULL, keys[i],
+			      "cannot be kept with wait = true: the program accepts the clients itself");
+	slots_init(&a->slots, conf->instances, 0);
+	if (a->extra)
+		source_rate_init(&a->extra->source_rate, 0, 0);
+}
+
 static void
 prepare_admission(struct preparation *p)
 {
 	const struct service_conf *conf = p->s->conf;
 	struct admission *a = &p->s->admission;
 
+	a->shared = &p->s->registry->shared;
 	a->has_allow = conf->allow.set;
 	read_list(p, "allow", &conf->allow, &a->allow);
 	read_list(p, "deny", &conf->deny, &a->deny);
 	slots_init(&a->slots, conf->instances, conf->per_source);
+	slots_limit_prefixes(&a->slots, conf->per_prefix, conf->prefix_ipv4, conf->prefix_ipv6);
 	rate_init(&a->rate, conf->rate.count, conf->rate.interval_ms, conf->rate_burst);
 	if (conf->rate_burst && !conf->rate.count && !service_conf_wrong(conf, "rate"))
 		wrong(p, NULL, "rate_burst", "means nothing without rate");
-	if (conf->wait && (a->deny.n || (conf->allow.set && !lets_everyone_in(&conf->allow))))
-		wrong(p, NULL, a->deny.n ? "deny" : "allow",
-		      "cannot be kept with wait = true: the program accepts the clients itself");
-	if (conf->wait && conf->per_source) {
-		if (service_conf_says(conf, NULL, "per_source"))
-			wrong(p, NULL, "per_source",
-			      "cannot be kept with wait = true: the program accepts the clients itself");
-		else
-			a->slots.per_source = 0; /* of defaults, where it is meant for those that can */
+	if (service_conf_says(conf, NULL, "rate_pause") && !conf->rate.count &&
+	    !service_conf_wrong(conf, "rate"))
+		wrong(p, NULL, "rate_pause", "means nothing without rate");
+	prepare_extra(p);
+	if (p->s->waits) {
+		drop_limits_of_clients(p);
+		prepare_filter(p);
 	}
-}
-
-static void
-useless(struct preparation *p, const char *section, const char *key, const char *why)
-{
-	const struct service_conf *conf = p->s->conf;
-
-	if (service_conf_says(conf, section, key))
-		problem_warn(p->problems, service_conf_origin(conf, section, key), p->s->name, key,
-			     "has no effect %s", why);
 }
 
 /* What was asked for and will not happen is said, even where it does no harm. */
@@ -358,6 +465,8 @@ check_useless_keys(struct preparation *p)
 						"oom_score_adj", "env",          "pass_env",  "session",
 						"no_new_privs",  "capabilities", "warm",      "warm_spawn",
 						"warm_max_age",  "warm_header",  NULL };
+	static const char *const nobody[] = { "exec", "shell", "wait", "redirect", NULL };
+	static const char *const prefixes[] = { "prefix_ipv4", "prefix_ipv6", NULL };
 	static const char *const connections[] = { "redirect", "redirect_source", "redirect_proxy",
 						   "connect_timeout", NULL };
 	static const char *const ahead[] = { "warm_spawn", "warm_max_age", "warm_header", NULL };
@@ -365,22 +474,117 @@ check_useless_keys(struct preparation *p)
 	bool program = s->handler->sockets & HANDLER_WAIT;
 	bool connects = s->handler->sockets & HANDLER_CONNECT;
 
+	for (const char *const *key = nobody; s->conf->ban && *key; key++)
+		useless(p, NULL, *key, "on a sensor, which serves nobody");
 	for (const char *const *key = programs; !program && *key; key++)
 		useless(p, NULL, *key, "on a built-in handler");
+	for (const char *const *key = prefixes; s->conf->per_prefix == 0 && *key; key++)
+		useless(p, NULL, *key, "without per_prefix");
 	for (const char *const *key = connections; !connects && *key; key++)
 		useless(p, NULL, *key, "without handler = redirect");
 	for (const struct option *o = service_rows; !program && o->name; o++)
 		if (o->section && strcmp(o->section, "rlimit") == 0)
 			useless(p, o->section, o->name, "on a built-in handler");
-	if (!program && (s->conf->exec.list.n || s->conf->shell))
+	if (!program && !s->conf->ban && (s->conf->exec.list.n || s->conf->shell))
 		wrong(p, NULL, s->conf->shell ? "shell" : "exec",
 		      "either a program or a built-in handler, not both");
-	if (s->conf->wait)
+	if (s->waits)
 		useless(p, NULL, "idle_timeout", "with wait = true: the program has the connections");
 	for (const char *const *key = ahead; program && !s->conf->warm && *key; key++)
 		useless(p, NULL, *key, "without warm");
 	if (program && !s->conf->warm && s->conf->close == CLOSE_LEAVE)
 		useless(p, NULL, "idle_timeout", "with close = leave: only the program has the connection");
+}
+
+/* What a list shows of xinetd's lines; everything, if there is no list. */
+static unsigned
+shown_by(const struct list_value *own, const struct list_value *global, bool failure)
+{
+	static const struct {
+		const char *word;
+		unsigned success, failure;
+	} words[] = {
+		{ "pid", LOG_SHOW_PID, 0 },
+		{ "host", LOG_SHOW_HOST, LOG_SHOW_FAIL_HOST },
+		{ "userid", LOG_SHOW_USERID, LOG_SHOW_FAIL_USERID },
+		{ "exit", LOG_SHOW_EXIT, 0 },
+		{ "duration", LOG_SHOW_DURATION, 0 },
+		{ "traffic", LOG_SHOW_TRAFFIC, 0 },
+		{ "attempt", 0, LOG_SHOW_FAIL_ATTEMPT },
+	};
+	const struct list_value *list = own->set ? own : global;
+	unsigned show = 0;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		bool listed = !list->set;
+
+		for (size_t j = 0; j < list->list.n; j++)
+			listed |= strcmp(list->list.items[j], words[i].word) == 0;
+		if (listed)
+			show |= failure ? words[i].failure : words[i].success;
+	}
+	return show;
+}
+
+static void
+prepare_log_view(struct service *s)
+{
+	const struct log_conf *own = &s->conf->log, *global = &s->config->global.log;
+
+	s->log_view.id = s->conf->id;
+	s->log_view.wrappers = s->conf->tcp_wrappers;
+	s->log_view.paces = s->conf->rate_pause == 0;
+	s->log_view.show = shown_by(&own->success, &global->success, false) |
+			   shown_by(&own->failure, &global->failure, true);
+}
+
+static bool
+is_offered_by_anyone(const struct service *s)
+{
+	for (size_t i = 0; i < s->config->nservices; i++) {
+		const struct handler *h = handler_find(s->registry->handlers, s->config->services[i].handler);
+
+		if (h && h->sockets & HANDLER_OFFERS)
+			return true;
+	}
+	return false;
+}
+
+/* The service before this one that has the same name for tcpmux. */
+static const struct service_conf *
+same_offer(const struct service *s)
+{
+	const struct service_conf *other = s->config->services;
+
+	for (size_t i = 0; i < s->config->nservices && &other[i] != s->conf; i++)
+		if (other[i].tcpmux && strcasecmp(other[i].tcpmux, s->conf->tcpmux) == 0)
+			return &other[i];
+	return NULL;
+}
+
+/* Whether it can get the connections that tcpmux hands over. */
+static void
+check_offer(struct preparation *p)
+{
+	const struct service_conf *conf = p->s->conf;
+	const struct service_conf *other;
+
+	if (!conf->tcpmux) {
+		if (conf->tcpmux_plus && !service_conf_wrong(conf, "tcpmux"))
+			useless(p, NULL, "tcpmux_plus", "without tcpmux");
+		return;
+	}
+	if (conf->wait)
+		wrong(p, NULL, "tcpmux", "cannot be kept with wait = true: it hands over connections");
+	if (p->s->handler->sockets & HANDLER_OFFERS)
+		wrong(p, NULL, "tcpmux", "what hands connections over cannot be handed one");
+	other = same_offer(p->s);
+	if (other)
+		problem_add(p->problems, service_conf_origin(conf, NULL, "tcpmux"), p->s->name, "tcpmux",
+			    "\"%s\" is service %s already", conf->tcpmux, other->name);
+	else if (!is_offered_by_anyone(p->s))
+		problem_warn(p->problems, service_conf_origin(conf, NULL, "tcpmux"), p->s->name, "tcpmux",
+			     "has no effect without a service with handler = tcpmux");
 }
 
 static void
@@ -397,6 +601,9 @@ prepare_log(struct preparation *p)
 		for (size_t j = 0; schema_log_events[j]; j++)
 			if (strcmp(schema_log_events[j], s->conf->log_events.list.items[i]) == 0)
 				s->log_events |= 1U << j;
+	prepare_log_view(s);
+	if (s->conf->log.target && strncmp(s->conf->log.target, "file:", 5) != 0)
+		useless(p, "log", "limit", "on a target that is no file");
 }
 
 struct service *
@@ -412,18 +619,24 @@ service_prepare(struct registry *r, struct config *config, const struct service_
 	s->conf = conf;
 	s->name = conf->name;
 	TAILQ_INIT(&s->conns);
+	TAILQ_INIT(&s->waiters);
 	prepare_log(&p);
 	choose_handler(&p);
+	s->waits = conf->wait && !conf->ban;
 	short_form(&p);
 	for (size_t i = 0; i < conf->nlisteners; i++)
 		long_form(&p, &conf->listeners[i]);
-	if (s->nlisteners == 0 && !service_conf_wrong(conf, "listen"))
+	if (s->nlisteners == 0 && !conf->tcpmux && !service_conf_wrong(conf, "tcpmux") &&
+	    !service_conf_wrong(conf, "listen"))
 		problem_add(problems, conf->origin, s->name, "listen",
 			    "expected at least one address to listen on");
 	prepare_admission(&p);
+	gate_prepare(s, problems);
+	rpc_prepare(s, problems);
 	if (s->handler) {
 		check_socktypes(&p);
 		check_useless_keys(&p);
+		check_offer(&p);
 		if (s->handler->prepare && s->handler->prepare(s, problems) < 0 && problems->errors == before)
 			wrong(&p, NULL, "handler", "cannot be used");
 	}

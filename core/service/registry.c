@@ -3,9 +3,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "core/base/text.h"
+#include "core/net/deliver.h"
+#include "core/net/peername.h"
+#include "core/net/wrappers.h"
+#include "core/service/gate.h"
+#include "core/service/rpc.h"
 #include "core/sys/sink.h"
 
 void
@@ -19,6 +25,9 @@ registry_init(struct registry *r, struct event_base *base, const struct handler 
 				.log_target = "stderr",
 				.log_level = LOG_LEVEL_INFO };
 	TAILQ_INIT(&r->services);
+	r->shared.process_limit = &r->process_limit;
+	r->shared.sessions = &r->sessions;
+	LIST_INIT(&r->farewells);
 	for (size_t i = 0; i < RESERVE; i++)
 		r->reserve[i] = -1;
 }
@@ -29,12 +38,14 @@ registry_log_for(struct registry *r, const struct log_conf *c, struct error *err
 	int format = c->format >= 0 ? c->format : (int)r->log_format;
 	int level = c->level >= 0 ? c->level : (int)r->log_level;
 	const char *target = c->target ? c->target : r->log_target;
+	const struct limit_spec *limit = c->limit.set ? &c->limit : &r->log_limit;
 	struct registry_log *l;
 
 	if (r->checking || (!c->target && c->format < 0 && c->level < 0))
 		return r->log;
 	for (l = r->logs; l; l = l->next)
-		if (strcmp(l->target, target) == 0 && l->format == format && l->level == level)
+		if (strcmp(l->target, target) == 0 && l->format == format && l->level == level &&
+		    l->limit.soft == limit->soft && l->limit.hard == limit->hard)
 			return l->log;
 	l = xcalloc(1, sizeof(*l));
 	l->sink = sink_open(target, err);
@@ -42,10 +53,15 @@ registry_log_for(struct registry *r, const struct log_conf *c, struct error *err
 		free(l);
 		return NULL;
 	}
+	if (limit->set)
+		sink_limit(l->sink, limit->soft, limit->hard);
+	l->limit = *limit;
 	l->target = xstrdup(target);
 	l->format = format;
 	l->level = level;
 	l->log = log_new(sink_for_log(l->sink), (enum log_format)format, (enum log_level)level);
+	if (c->target)
+		log_pass_messages(l->log, &r->log);
 	l->next = r->logs;
 	r->logs = l;
 	return l->log;
@@ -100,6 +116,19 @@ retire(struct service *s, bool force)
 		s->handler->retire(s, force);
 }
 
+/* Those that are not let in yet are no sessions that could go on. */
+static void
+abandon_gated(struct service *s)
+{
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c->gate)
+			gate_abandon(c);
+	}
+}
+
 void
 registry_drain(struct registry *r)
 {
@@ -108,6 +137,7 @@ registry_drain(struct registry *r)
 	r->stopping = true;
 	TAILQ_FOREACH(s, &r->services, entry) {
 		service_stop_listening(s);
+		abandon_gated(s);
 		retire(s, false);
 	}
 	registry_one_less(r);
@@ -125,6 +155,8 @@ end_sessions(struct service *s, bool force)
 				conn_cut(c);
 			else
 				drain_shorten(&c->drain, s->conf->kill_after);
+		} else if (c->gate) {
+			gate_abandon(c);
 		} else if (c->pending) {
 			conn_abandon(c);
 		} else if (force) {
@@ -150,6 +182,8 @@ registry_stop(struct registry *r, bool force)
 		retire(s, force);
 		end_sessions(s, force);
 	}
+	if (force)
+		rpc_forget(r);
 	registry_one_less(r);
 }
 
@@ -162,6 +196,7 @@ registry_free(struct registry *r)
 		TAILQ_REMOVE(&r->services, s, entry);
 		service_free(s);
 	}
+	rpc_forget(r);
 	while (r->logs) {
 		struct registry_log *l = r->logs;
 
@@ -171,9 +206,26 @@ registry_free(struct registry *r)
 		free(l->target);
 		free(l);
 	}
+	farewell_cut_all();
+	peername_clear();
+	wrappers_stop();
 	registry_use_reserve(r);
 	registry_sockets_changed(r);
+	bans_clear(&r->shared.bans);
 	conn_free_unused();
+}
+
+void
+registry_tell_limit(struct registry *r, struct sink *sink, const char *target)
+{
+	uint64_t size;
+	const char *limit = sink_limit_news(sink, &size);
+
+	if (limit)
+		log_event(r->log, strcmp(limit, "hard") == 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+			  "log_limit", NULL,
+			  LOG_FIELDS(LOG_S("target", target), LOG_S("limit", limit),
+				     LOG_I("bytes", (int64_t)size)));
 }
 
 bool
@@ -186,6 +238,7 @@ registry_flush_logs(struct registry *r, int64_t *next)
 
 		if (due >= 0 && (*next < 0 || due < *next))
 			*next = due;
+		registry_tell_limit(r, l->sink, l->target);
 		left |= sink_flush(l->sink);
 	}
 	return left;
@@ -270,6 +323,18 @@ registry_descriptor_free(struct registry *r)
 			return;
 }
 
+struct service *
+registry_offered(struct registry *r, const char *name, size_t len)
+{
+	struct service *s;
+
+	TAILQ_FOREACH(s, &r->services, entry)
+		if (service_is_offered(s) && strlen(s->conf->tcpmux) == len &&
+		    strncasecmp(s->conf->tcpmux, name, len) == 0)
+			return s;
+	return NULL;
+}
+
 size_t
 registry_listening(const struct registry *r)
 {
@@ -314,7 +379,7 @@ registry_answers_on(struct registry *r, int port)
 		for (size_t i = 0; i < sizeof(well_known) / sizeof(well_known[0]); i++)
 			set_port(r->answering, well_known[i]);
 		TAILQ_FOREACH(s, &r->services, entry)
-			if (!s->conf->wait && s->handler->sockets & HANDLER_DATAGRAM)
+			if (!s->waits && !s->conf->ban && s->handler->sockets & HANDLER_DATAGRAM)
 				set_ports_of(r->answering, s);
 	}
 	return r->answering[port / 8] & 1 << port % 8;

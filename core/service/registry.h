@@ -32,28 +32,35 @@ struct registry {
 		struct registry_log *next;
 		char *target;
 		int format, level;
+		struct limit_spec limit;
 		struct sink *sink;
 		struct log *log;
 	} * logs;               /* those of services with a target of their own */
 	const char *log_target; /* of `log`; borrowed */
 	enum log_format log_format;
 	enum log_level log_level;
+	struct limit_spec log_limit; /* of files whose service gives none */
 	uint64_t last_session;
-	size_t sessions;        /* those that are not finished, draining ones included */
-	size_t leaving;         /* programs without a session that the end waits for */
-	int short_of_files;     /* services that had to hold for want of a descriptor, lately */
-	size_t unsettled;       /* listeners that have not been tried yet */
-	bool checking;          /* --check: names are looked up at once, nothing is opened */
-	bool stopping;          /* no more connections */
-	bool forced;            /* at once: nothing is waited for */
-	bool ending;            /* sessions are asked to end as well */
-	int pending;            /* connections that wait for a descriptor */
+	size_t sessions; /* those that are not finished, draining ones included */
+	size_t leaving;  /* what else the end waits for: programs without a session, and rpcbind */
+	LIST_HEAD(, rpc_farewell) farewells; /* what rpcbind is being told to forget */
+	int short_of_files;                  /* services that had to hold for want of a descriptor, lately */
+	size_t unsettled;                    /* listeners that have not been tried yet */
+	bool checking;                       /* --check: names are looked up at once, nothing is opened */
+	bool stopping;                       /* no more connections */
+	bool forced;                         /* at once: nothing is waited for */
+	bool ending;                         /* sessions are asked to end as well */
+	int process_limit;                   /* sessions of all services at once; 0: no limit */
+	int pending;                         /* connections that wait for a descriptor */
 	int reserve[RESERVE];   /* descriptors for them: without, all could wait for each other */
 	unsigned listen_events; /* grows with each socket that begins to listen */
 	int failed;             /* exit status of the most telling failure to listen */
 	uint8_t *answering;     /* a bit for each port; see registry_answers_on */
 	struct rlimit nofile;   /* what programs get: the daemon may have raised its own */
 	bool set_nofile;
+
+	/* Bans, and what else admission has for all services. It outlives every one of them. */
+	struct admit_shared shared;
 };
 
 void registry_init(struct registry *, struct event_base *, const struct handler *const *,
@@ -76,6 +83,9 @@ void registry_free(struct registry *);
 /* The log for a target; the registry's own if target is NULL and nothing differs. */
 struct log *registry_log_for(struct registry *, const struct log_conf *, struct error *);
 
+/* Says in the daemon's log that a file has reached a limit of its size, if that is news. */
+void registry_tell_limit(struct registry *, struct sink *, const char *target);
+
 /* Flushes all logs. True if something could not be written yet. */
 bool registry_flush_logs(struct registry *, int64_t *next_sum_ms);
 void registry_reopen_logs(struct registry *);
@@ -94,6 +104,9 @@ bool registry_use_reserve(struct registry *);
 
 /* A connection begins (1) or ends (-1) to wait for a descriptor. */
 void registry_count_pending(struct registry *, int change);
+
+/* The service that tcpmux handlers offer under this name (in any case of letters), or NULL. */
+struct service *registry_offered(struct registry *, const char *name, size_t len);
 
 size_t registry_listening(const struct registry *);
 

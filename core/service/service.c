@@ -14,7 +14,10 @@
 #include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/service/capture.h"
+#include "core/service/gate.h"
 #include "core/service/registry.h"
+#include "core/sys/fd.h"
+#include "core/service/rpc.h"
 #include "core/sys/holder.h"
 #include "core/sys/inherit.h"
 #include "core/sys/sockopt.h"
@@ -42,20 +45,20 @@ void
 service_log(struct service *s, enum log_level level, const char *event, const struct log_field *f)
 {
 	if (service_logs(s, level, event))
-		log_event(s->log, level, event, s->name, f);
+		log_event_as(s->log, level, event, s->name, &s->log_view, f);
 }
 
 void
 service_log_summed(struct service *s, enum log_level level, const char *event, const struct log_field *f)
 {
 	if (service_logs(s, level, event))
-		log_event_summed(s->log, level, event, s->name, f);
+		log_event_summed_as(s->log, level, event, s->name, &s->log_view, f);
 }
 
 /* --- holds --- */
 
-static const char *
-hold_name(enum listener_hold why)
+const char *
+service_hold_name(enum listener_hold why)
 {
 	switch (why) {
 	case HOLD_FULL:
@@ -68,15 +71,26 @@ hold_name(enum listener_hold why)
 		return "child";
 	case HOLD_PAUSED:
 		return "paused";
+	case HOLD_PENDING:
+		return "pending";
 	default:
 		return "stopping";
 	}
 }
 
+/* ms: how long it is going to last, where that is known. */
+static void
+log_hold_for(struct service *s, const char *event, enum listener_hold why, int64_t ms)
+{
+	service_log_summed(s, LOG_LEVEL_INFO, event,
+			   LOG_FIELDS(LOG_S("why", service_hold_name(why)),
+				      { .key = "ms", .number = ms > 0, .i = ms }));
+}
+
 static void
 log_hold(struct service *s, const char *event, enum listener_hold why)
 {
-	service_log_summed(s, LOG_LEVEL_INFO, event, LOG_FIELDS(LOG_S("why", hold_name(why))));
+	log_hold_for(s, event, why, 0);
 }
 
 static void
@@ -88,7 +102,7 @@ hold(struct service *s, enum listener_hold why)
 	for (size_t i = 0; i < s->nlisteners; i++)
 		if (s->listeners[i].listener)
 			listener_hold(s->listeners[i].listener, why);
-	log_hold(s, "hold", why);
+	log_hold_for(s, "hold", why, why == HOLD_RATE ? s->pause_ms : 0);
 }
 
 static void
@@ -98,11 +112,14 @@ release(struct service *s, enum listener_hold why)
 		return;
 	s->holds &= ~(unsigned)why;
 	log_hold(s, "release", why);
+	if (!TAILQ_EMPTY(&s->waiters) && s->wake)
+		event_active(s->wake, EV_TIMEOUT, 0);
 	for (size_t i = 0; i < s->nlisteners; i++)
 		listener_release(s->listeners[i].listener, why);
 }
 
 static bool hold_for_rate(struct service *);
+static void serve_parked(struct service *);
 
 /* The loop's clock is a little coarse: a token that is not there yet would refuse a client. */
 static void
@@ -110,19 +127,17 @@ rate_cb(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	if (!hold_for_rate(arg))
-		release(arg, HOLD_RATE);
+	if (hold_for_rate(arg))
+		return;
+	release(arg, HOLD_RATE);
+	serve_parked(arg);
 }
 
-/* Holds until the next token, if there is none now. */
 static bool
-hold_for_rate(struct service *s)
+hold_rate_for(struct service *s, int64_t ns)
 {
-	int64_t ns = rate_delay(&s->admission.rate, clock_monotonic_ns());
 	struct timeval tv = { ns / 1000000000, (ns % 1000000000) / 1000 + 1 };
 
-	if (ns == 0)
-		return false;
 	if (!s->rate_timer)
 		s->rate_timer = evtimer_new(s->registry->base, rate_cb, s);
 	if (!s->rate_timer || evtimer_add(s->rate_timer, &tv) < 0)
@@ -131,10 +146,36 @@ hold_for_rate(struct service *s)
 	return true;
 }
 
-bool
-service_holds_for_rate(struct service *s)
+/* Holds until the next token, if there is none now. */
+static bool
+hold_for_rate(struct service *s)
 {
-	return s->conf->when_full == FULL_WAIT && hold_for_rate(s);
+	int64_t ns = rate_delay(&s->admission.rate, clock_monotonic_ns());
+
+	return ns > 0 && hold_rate_for(s, ns);
+}
+
+/* The rate was exceeded: nobody is accepted for rate_pause, and not before the next token. The sockets
+ * stay open and the sessions are counted on, so that nothing has to be put right at the end. */
+static bool
+begin_pause(struct service *s)
+{
+	int64_t ns = rate_delay(&s->admission.rate, clock_monotonic_ns());
+
+	if (ns < s->conf->rate_pause * 1000000)
+		ns = s->conf->rate_pause * 1000000;
+	s->pause_ms = ns / 1000000;
+	return hold_rate_for(s, ns);
+}
+
+bool
+service_holds_for_rate(struct service *s, bool somebody_waits)
+{
+	if (s->conf->rate_pause == 0)
+		return s->conf->when_full == FULL_WAIT && hold_for_rate(s);
+	if (rate_delay(&s->admission.rate, clock_monotonic_ns()) == 0)
+		return false;
+	return !somebody_waits || begin_pause(s);
 }
 
 /* After each session that was let in: whoever comes next has to wait in the queue if there is no
@@ -142,11 +183,13 @@ service_holds_for_rate(struct service *s)
 static void
 hold_if_exhausted(struct service *s)
 {
-	if (s->conf->when_full != FULL_WAIT && !s->conf->wait)
+	if (s->conf->when_full != FULL_WAIT && !s->waits)
 		return;
 	if (slots_full(&s->admission.slots))
 		hold(s, HOLD_FULL);
-	hold_for_rate(s);
+	/* A pause begins only with a client too many. */
+	if (s->conf->rate_pause == 0)
+		hold_for_rate(s);
 }
 
 /* Told once while descriptors are short, however often the hold comes and goes. */
@@ -256,31 +299,236 @@ log_refusal(struct service *s, const struct sockaddr *peer, socklen_t len, uint3
 				   { .key = "peer_uid", .number = peer->sa_family == AF_UNIX, .i = uid }));
 }
 
+void
+service_log_ban(struct service *s, const struct sockaddr *peer, socklen_t len)
+{
+	int64_t ms = s->admission.extra->ban_ms;
+	char text[ADDR_TEXT];
+
+	service_log(s, LOG_LEVEL_INFO, "ban",
+		    LOG_FIELDS(LOG_S("peer", len ? addr_format(peer, len, text) : "unix"),
+			       { .key = "ms", .number = ms != BAN_FOREVER, .i = ms }));
+}
+
+/* An accepted connection that is not a session yet. */
+struct client {
+	struct listener_socket *ls;
+	int fd;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_storage storage;
+	} peer;
+	socklen_t len;
+	uint32_t uid; /* of a unix peer */
+};
+
+/* Keeps the client that has exceeded the rate until the pause is over. It is the only one: nobody else is
+ * accepted meanwhile. */
+static bool
+park(struct service *s, const struct client *c)
+{
+	if (s->conf->rate_pause == 0 || s->parked || !begin_pause(s))
+		return false;
+	s->parked = xcalloc(1, sizeof(*s->parked));
+	*s->parked = *c;
+	return true;
+}
+
+static void
+tell_refusal(struct service *s, const struct sockaddr *peer, socklen_t len, uint32_t uid,
+	     const struct admit_result *r)
+{
+	log_refusal(s, peer, len, uid, r->reason);
+	if (r->banned)
+		service_log_ban(s, peer, len);
+}
+
+static void
+refuse_client(struct service *s, const struct client *c, const struct admit_result *r)
+{
+	tell_refusal(s, &c->peer.sa, c->len, c->uid, r);
+	if (s->gate)
+		gate_turn_away(s, c->fd);
+	else
+		close(c->fd);
+}
+
+/* Whether a session that has ended, but for its drain, is in the way. */
+static bool
+is_crowded(const struct service *s, const struct source *src)
+{
+	const struct registry *r = s->registry;
+
+	return slots_full(&s->admission.slots) || slots_source_full(&s->admission.slots, src) ||
+	       slots_prefix_full(&s->admission.slots, src) ||
+	       (r->process_limit > 0 && r->sessions >= (size_t)r->process_limit);
+}
+
+/* Whether a client is let in: then it has a place. */
+static bool
+let_in(struct service *s, const struct sockaddr *peer, uint32_t uid, struct admit_result *r)
+{
+	struct source src = source_of(peer, uid);
+
+	/* Those that have left count no more. */
+	if (is_crowded(s, &src))
+		drain_poll(SIZE_MAX);
+	*r = admit(&s->admission, peer, &src, clock_monotonic_ns());
+	if (r->verdict == ADMIT_REFUSE)
+		return false;
+	/* Before it starts: a client that waits for a place must see the hold before it is served. */
+	hold_if_exhausted(s);
+	return true;
+}
+
+static void
+begin(struct service *s, struct conn *c)
+{
+	if (s->gate)
+		gate_enter(c);
+	else
+		conn_start(c);
+}
+
+static void
+judge(struct service *s, const struct client *c)
+{
+	struct admit_result r;
+
+	if (let_in(s, &c->peer.sa, c->uid, &r))
+		begin(s, conn_new(s, c->ls, c->fd, &c->peer.sa, c->len));
+	else if (strcmp(r.reason, "rate") != 0 || !park(s, c))
+		refuse_client(s, c, &r);
+}
+
+/* The pause is over. Those behind it in the queue come when the loop turns to them. */
+static void
+serve_parked(struct service *s)
+{
+	struct client *c = s->parked;
+
+	if (!c)
+		return;
+	s->parked = NULL;
+	judge(s, c);
+	free(c);
+}
+
+static void
+refuse_parked(struct service *s)
+{
+	static const struct admit_result stopping = { .verdict = ADMIT_REFUSE, .reason = "rate" };
+
+	if (!s->parked)
+		return;
+	refuse_client(s, s->parked, &stopping);
+	free(s->parked);
+	s->parked = NULL;
+}
+
 static void
 accept_cb(struct listener_socket *ls, int fd, const struct sockaddr *peer, socklen_t len, void *arg)
 {
 	struct service_listener *sl = arg;
-	struct service *s = sl->service;
-	struct sockaddr_storage ss = { 0 };
-	struct source src;
-	struct admit_result r;
-	uint32_t uid = unix_peer_uid(fd, peer);
+	struct client c = { .ls = ls, .fd = fd, .len = len, .uid = unix_peer_uid(fd, peer) };
 
-	memcpy(&ss, peer, len < sizeof(ss) ? len : sizeof(ss));
-	addr_unmap(&ss, &len);
-	src = source_of((struct sockaddr *)&ss, uid);
-	/* Those that have left count no more. */
-	if (slots_full(&s->admission.slots) || slots_source_full(&s->admission.slots, &src))
+	memcpy(&c.peer, peer, len < sizeof(c.peer) ? len : sizeof(c.peer));
+	addr_unmap(&c.peer.storage, &c.len);
+	judge(sl->service, &c);
+}
+
+/* --- connections that another service has accepted --- */
+
+bool
+service_is_offered(const struct service *s)
+{
+	return s->conf->tcpmux && !(s->holds & HOLD_STOPPING);
+}
+
+static bool
+makes_wait(struct service *s)
+{
+	if (slots_full(&s->admission.slots))
 		drain_poll(SIZE_MAX);
-	r = admit(&s->admission, (struct sockaddr *)&ss, &src, clock_monotonic_ns());
-	if (r.verdict == ADMIT_REFUSE) {
-		log_refusal(s, (struct sockaddr *)&ss, len, uid, r.reason);
-		close(fd);
-		return;
-	}
-	/* Before it starts: a client that waits for a place must see the hold before it is served. */
 	hold_if_exhausted(s);
-	conn_start(conn_new(s, ls, fd, (struct sockaddr *)&ss, len));
+	return s->holds & (HOLD_FULL | HOLD_RATE | HOLD_PAUSED);
+}
+
+enum hand_over
+service_hand_over(struct service *s, struct conn *from, const char *hello, const char *sorry)
+{
+	const struct sockaddr *peer = (const struct sockaddr *)&from->peer;
+	struct admit_result r;
+	struct conn *c;
+
+	if (makes_wait(s))
+		return HAND_OVER_LATER;
+	if (!let_in(s, peer, from->peer_uid, &r)) {
+		if (strcmp(r.reason, "rate") == 0 && s->conf->rate_pause > 0 && begin_pause(s))
+			return HAND_OVER_LATER;
+		tell_refusal(s, peer, from->peer_len, from->peer_uid, &r);
+		return HAND_OVER_REFUSED;
+	}
+	c = conn_new_from(s, from, hello, sorry);
+	conn_set_end(from, "handed_over", 0);
+	conn_done(from);
+	begin(s, c);
+	return HAND_OVER_DONE;
+}
+
+/* Whoever has waited longest comes first, as long as there are places. */
+static void
+wake_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *s = arg;
+	struct service_waiter *w;
+
+	(void)fd;
+	(void)what;
+	while ((w = TAILQ_FIRST(&s->waiters)) && !makes_wait(s)) {
+		service_wait_no_more(w);
+		w->again(w->arg);
+	}
+}
+
+void
+service_wait(struct service *s, struct service_waiter *w)
+{
+	if (!s->wake)
+		s->wake = evtimer_new(s->registry->base, wake_cb, s);
+	w->service = s;
+	TAILQ_INSERT_TAIL(&s->waiters, w, entry);
+}
+
+void
+service_wait_no_more(struct service_waiter *w)
+{
+	if (!w->service)
+		return;
+	TAILQ_REMOVE(&w->service->waiters, w, entry);
+	w->service = NULL;
+}
+
+void
+service_wait_in_vain(struct service_waiter *w, const struct conn *c)
+{
+	struct service *s = w->service;
+
+	service_wait_no_more(w);
+	log_refusal(s, (const struct sockaddr *)&c->peer, c->peer_len, c->peer_uid,
+		    s->holds & HOLD_FULL ? "instances" : "rate");
+}
+
+/* Nobody may go on waiting for a service that is gone. */
+static void
+send_waiters_away(struct service *s)
+{
+	struct service_waiter *w;
+
+	while ((w = TAILQ_FIRST(&s->waiters))) {
+		service_wait_no_more(w);
+		w->again(w->arg);
+	}
 }
 
 int64_t
@@ -301,6 +549,105 @@ service_queued(const struct listener_socket *ls)
 								     : (int64_t)mem[SK_MEMINFO_RMEM_ALLOC];
 }
 
+/* --- programs that take over the socket --- */
+
+/* Who sent the first datagram that waits; it stays where it is. Returns the length of the address, 0 if
+ * there is none to tell. */
+static socklen_t
+first_sender(const struct listener_socket *ls, struct sockaddr_storage *sender)
+{
+	socklen_t len = sizeof(*sender);
+	char byte;
+
+	if (listener_socket_addr(ls)->socktype != SOCK_DGRAM)
+		return 0;
+	if (recvfrom(listener_socket_fd(ls), &byte, 1, MSG_PEEK | MSG_DONTWAIT, (struct sockaddr *)sender,
+		     &len) < 0)
+		return 0;
+	/* A unix socket may have no name. */
+	return len > sizeof(sa_family_t) ? len : 0;
+}
+
+static bool
+is_datagram(const struct listener_socket *ls)
+{
+	return listener_socket_addr(ls)->socktype == SOCK_DGRAM;
+}
+
+/* Who sent the first datagram can be seen; who is first in the queue of a listening socket cannot. */
+static bool
+first_is_banned(struct service *s, const struct listener_socket *ls, int64_t now)
+{
+	struct sockaddr_storage peer;
+	struct source src;
+
+	if (s->registry->shared.bans.n == 0 || first_sender(ls, &peer) == 0)
+		return false;
+	src = source_of((struct sockaddr *)&peer, UINT32_MAX);
+	return admit_is_banned(&s->admission, &src, now);
+}
+
+/* The descriptor of the client that waits first, or -1. The socket blocks otherwise: it is the program's. */
+static int
+accept_first(int fd, struct sockaddr_storage *peer, socklen_t *len)
+{
+	int client;
+
+	if (fd_set_nonblocking(fd, true) < 0)
+		return -1;
+	client = accept4(fd, (struct sockaddr *)peer, len, SOCK_CLOEXEC);
+	fd_set_nonblocking(fd, false);
+	return client;
+}
+
+/* No program may be started for what waits first: it is taken and dropped, or it would wait for ever, and
+ * those behind it as well. */
+static void
+turn_away(struct service *s, struct listener_socket *ls, const char *reason)
+{
+	struct sockaddr_storage peer = { .ss_family = AF_UNIX };
+	int fd = listener_socket_fd(ls), client = -1;
+	socklen_t len = sizeof(peer);
+	char text[ADDR_TEXT], byte;
+	bool taken;
+
+	if (is_datagram(ls)) {
+		taken = recvfrom(fd, &byte, 1, MSG_DONTWAIT, (struct sockaddr *)&peer, &len) >= 0;
+	} else {
+		client = accept_first(fd, &peer, &len);
+		taken = client >= 0;
+	}
+	if (!taken) {
+		listener_socket_pause(ls, &untouched_pause);
+		return;
+	}
+	addr_unmap(&peer, &len);
+	service_log_summed(s, LOG_LEVEL_INFO, "refuse",
+			   LOG_FIELDS(LOG_S("peer",
+					    len ? addr_format((struct sockaddr *)&peer, len, text) : "unix"),
+				      LOG_S("reason", reason)));
+	if (client >= 0)
+		close(client);
+}
+
+/* instances and rate let everybody wait; the other reasons are refusals. */
+static void
+keep_from_program(struct service *s, struct listener_socket *ls, const char *reason)
+{
+	bool is_rate = strcmp(reason, "rate") == 0;
+
+	if (!is_rate && strcmp(reason, "instances") != 0) {
+		turn_away(s, ls, reason);
+		return;
+	}
+	if (is_rate && s->conf->rate_pause > 0)
+		begin_pause(s);
+	else
+		hold_if_exhausted(s);
+	if (!s->holds)
+		listener_socket_pause(ls, &untouched_pause);
+}
+
 static void
 ready_cb(struct listener_socket *ls, void *arg)
 {
@@ -308,26 +655,35 @@ ready_cb(struct listener_socket *ls, void *arg)
 	struct service *s = sl->service;
 	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 	struct source src = source_of(&nobody, 0);
+	int64_t now = clock_monotonic_ns();
+	struct admit_result r;
+	struct sockaddr_storage sender;
+	socklen_t len;
 	struct conn *c;
 
-	if (!s->conf->wait) {
+	if (!s->waits) {
 		s->handler->datagram(s, ls);
 		return;
 	}
 	if (s->registry->stopping)
 		return;
-	/* The program sees the peers; only the limits can be applied here. */
-	if (slots_full(&s->admission.slots) || !rate_take(&s->admission.rate, clock_monotonic_ns())) {
-		hold_if_exhausted(s);
-		if (!s->holds)
-			service_release_socket(s, ls, true);
+	/* The program sees the peers; only what is not about them can be decided here. */
+	if (first_is_banned(s, ls, now)) {
+		turn_away(s, ls, "ban");
 		return;
 	}
-	slots_take(&s->admission.slots, &src);
+	r = admit_program(&s->admission, &src, now);
+	if (r.verdict == ADMIT_REFUSE) {
+		keep_from_program(s, ls, r.reason);
+		return;
+	}
 	listener_socket_hold(ls);
 	log_hold(s, "hold", HOLD_CHILD);
 	hold_if_exhausted(s);
-	c = conn_new(s, ls, -1, NULL, 0);
+	len = first_sender(ls, &sender);
+	c = conn_new(s, ls, -1, len ? (struct sockaddr *)&sender : NULL, len);
+	/* There will be others: the place that was taken is nobody's in particular. */
+	c->source = src;
 	c->queued = service_queued(ls);
 	conn_start(c);
 }
@@ -474,6 +830,7 @@ on_settled(struct listener *l, void *arg)
 			evtimer_add(sl->retry, &tv);
 	}
 	settle(sl);
+	rpc_update(s);
 }
 
 static void
@@ -514,9 +871,11 @@ take_handle(struct service_listener *sl, struct error *err)
 		return -1;
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &socktype, &len) < 0)
 		return error_set(err, errno, "descriptor %d", fd);
-	if (socktype == SOCK_DGRAM && !s->conf->wait && !(s->handler->sockets & HANDLER_DATAGRAM))
+	if (socktype == SOCK_DGRAM && !s->waits && !(s->handler->sockets & HANDLER_DATAGRAM))
 		return error_set(err, 0, "a program on a datagram socket needs wait = true");
-	if (socktype == SOCK_DGRAM && !s->conf->wait)
+	if (socktype == SOCK_DGRAM && gate_decides(s))
+		return error_set(err, 0, "names of clients, tcp_wrappers and ident cannot be kept for datagrams");
+	if (socktype == SOCK_DGRAM && !s->waits)
 		sockopt_tell_destination(fd);
 	sl->params.handle = fd;
 	return 0;
@@ -558,6 +917,9 @@ void
 service_stop_listening(struct service *s)
 {
 	hold(s, HOLD_STOPPING);
+	refuse_parked(s);
+	send_waiters_away(s);
+	rpc_withdraw(s);
 	for (size_t i = 0; i < s->nlisteners; i++) {
 		struct service_listener *sl = &s->listeners[i];
 
@@ -603,11 +965,17 @@ service_free(struct service *s)
 		s->handler->release(s);
 	if (s->rate_timer)
 		event_free(s->rate_timer);
+	if (s->wake)
+		event_free(s->wake);
 	if (s->nofile_calm) {
 		event_free(s->nofile_calm);
 		s->registry->short_of_files--;
 	}
+	rpc_free(s);
 	capture_free_all(s);
+	refuse_parked(s);
+	acl_filter_clear(&s->filter);
+	gate_release(s);
 	admission_clear(&s->admission);
 	config_unref(s->config);
 	free(s);

@@ -7,12 +7,16 @@
 #include "core/base/log.h"
 #include "core/conf/load.h"
 #include "core/net/listener.h"
+#include "core/policy/acl_filter.h"
 #include "core/policy/admit.h"
 #include "core/service/conn.h"
 #include "core/service/handler.h"
 
+struct client;
 struct event;
+struct gate_plan;
 struct registry;
+struct rpc;
 
 /* One entry of `listen`, or one `listener { }`. */
 struct service_listener {
@@ -29,6 +33,14 @@ struct service_listener {
 	int failed; /* exit status that describes why nothing listens; 0: something does */
 };
 
+/* Somebody with a connection for a service that has no place for it yet. */
+struct service_waiter {
+	TAILQ_ENTRY(service_waiter) entry;
+	struct service *service; /* NULL: does not wait */
+	void (*again)(void *arg);
+	void *arg;
+};
+
 /* A configured service, ready to run or running. */
 struct service {
 	TAILQ_ENTRY(service) entry;
@@ -40,7 +52,12 @@ struct service {
 	void *handler_data; /* the handler's, set by prepare */
 	struct log *log;
 	uint32_t log_events; /* bit N: schema_log_events[N] is logged */
+	struct log_view log_view;
+	bool waits;          /* a program takes over the sockets: wait = true, and there is a program */
 	struct admission admission;
+	struct acl_filter filter; /* the lists again, where the kernel has to keep them */
+	struct sock_fprog filter_program;
+	struct gate_plan *gate; /* NULL: who is admitted starts at once */
 	struct service_listener *listeners;
 	size_t nlisteners;
 	struct conn_list conns;
@@ -48,7 +65,12 @@ struct service {
 	int untouched;  /* wait programs in a row that ended without taking anything */
 	unsigned holds; /* those that concern all of its listeners */
 	struct event *rate_timer;
-	struct event *nofile_calm; /* runs while a nofile hold has been told */
+	int64_t pause_ms;          /* of the pause that began last; 0 without rate_pause */
+	struct client *parked;     /* the one that came when the rate was exceeded */
+	TAILQ_HEAD(, service_waiter) waiters; /* for a place, with a connection that was accepted elsewhere */
+	struct rpc *rpc;                      /* NULL: rpcbind does not know it */
+	struct event *wake;                   /* them; made for the first */
+	struct event *nofile_calm;            /* runs while a nofile hold has been told */
 };
 
 /* Checks a service and looks up all it needs. NULL after adding to the problems. It does not
@@ -73,11 +95,37 @@ bool service_retries(const struct service_listener *);
 
 size_t service_listening(const struct service *);
 
+/* "full", "rate"…: what hold and release events call it. */
+const char *service_hold_name(enum listener_hold);
+/* Makes the connection of another service's session one of this service, which decides about it as if it
+ * had accepted it. DONE: the session that had it has ended as "handed_over", and is gone. LATER: there is
+ * no place or token, and clients are to wait for one. REFUSED: that has been logged. `hello` is what the
+ * client is told once it is let in, `sorry` if it cannot be served after all; both may be NULL. */
+enum hand_over { HAND_OVER_DONE, HAND_OVER_LATER, HAND_OVER_REFUSED };
+enum hand_over service_hand_over(struct service *, struct conn *from, const char *hello, const char *sorry);
+
+/* Calls `again` (from the loop) when it is this one's turn to try once more; also when the service ends.
+ * The waiter does not wait any more by then. */
+void service_wait(struct service *, struct service_waiter *);
+
+/* Waits no more. Does nothing if it did not. */
+void service_wait_no_more(struct service_waiter *);
+
+/* It has waited for too long, which is logged as a refusal. */
+void service_wait_in_vain(struct service_waiter *, const struct conn *);
+
+/* Whether tcpmux handlers offer it now. */
+bool service_is_offered(const struct service *);
+
 /* A session of the service has ended: its slot is free. Called by conn_done. */
 void service_conn_gone(struct service *, struct conn *);
 
-/* Holds if the rate is used up and clients are to wait for it; true if it does. */
-bool service_holds_for_rate(struct service *);
+/* Whether the next datagram has to wait because the rate is used up; holds then. With rate_pause only
+ * somebody who waits already begins a pause: without one it is true, and nothing is held. */
+bool service_holds_for_rate(struct service *, bool somebody_waits);
+
+/* Tells that a sensor has banned a client. */
+void service_log_ban(struct service *, const struct sockaddr *, socklen_t);
 
 /* How much waits on a socket that is handed to a program: bytes of datagrams, or connections; -1
  * where the kernel does not tell. */

@@ -116,6 +116,32 @@ addr_check_host(const char *host, struct error *err)
 	return 0;
 }
 
+static bool
+is_name_character(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+	       c == '_';
+}
+
+bool
+addr_is_name(const char *s)
+{
+	size_t len = strlen(s);
+	bool number;
+
+	if (len == 0 || len > 254)
+		return false;
+	do {
+		size_t label = 0;
+
+		for (number = true; is_name_character(*s); s++, label++)
+			number &= *s >= '0' && *s <= '9';
+		if (label == 0 || label > 63)
+			return false;
+	} while (*s == '.' && *++s);
+	return !*s && !number;
+}
+
 static int
 parse_inet(const char *text, struct addr_spec *spec, struct error *err)
 {

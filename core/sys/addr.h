@@ -41,6 +41,10 @@ int addr_spec_parse(const char *text, struct addr_spec *, struct error *);
 int addr_check_port(const char *, struct error *);
 int addr_check_host(const char *, struct error *);
 
+/* Whether a text can be the name of a host: labels of letters, digits, "-" and "_" with dots between them,
+ * the last of which is not a number (that would be an address). One dot may follow. */
+bool addr_is_name(const char *);
+
 /* "127.0.0.1:80", "[::1]:80", "unix:/run/x", "unix:@name", "unix" (unnamed), "vsock:2:80". */
 enum { ADDR_TEXT = 192 };
 const char *addr_format(const struct sockaddr *, socklen_t len, char buf[ADDR_TEXT]);

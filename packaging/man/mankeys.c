@@ -6,6 +6,7 @@
  *	global         the keys of the log block of the top level
  *	handlers       the handlers
  *	evinetd        the options of evinetd
+ *	xinetd, inetd  those that it takes under these names
  *	config         the path of the default configuration file, as a list item
  *	groups         the names of the groups, one a line
  *	names          every key, one a line, as "service instances" or "listener host" */
@@ -130,6 +131,10 @@ main(int argc, char **argv)
 		print_handlers();
 	} else if (strcmp(what, "evinetd") == 0) {
 		cmdline_mdoc(evinetd_options, stdout);
+	} else if (strcmp(what, "xinetd") == 0) {
+		cmdline_mdoc_xinetd(xinetd_options, stdout);
+	} else if (strcmp(what, "inetd") == 0) {
+		cmdline_mdoc(inetd_options, stdout);
 	} else if (strcmp(what, "config") == 0) {
 		printf(".It Pa %s\n", EVINET_DEFAULT_CONFIG);
 	} else if (strcmp(what, "groups") == 0) {

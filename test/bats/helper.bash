@@ -3,7 +3,7 @@
 # waited for through its log, and gone, with everything it started, when the test ends.
 #
 #   configure <<'END'        writes evinetd.conf in the test's folder
-#   start_evinetd [OPTION]   returns when it says that it is ready
+#   start_evinetd [OPTION]   returns when it says that it is ready; without -c if CONF is empty
 #   address_of NAME [N]      the Nth address of a service, as "tcp:127.0.0.1:40123"
 #   port_of NAME [N]         its port
 #   wait_for_log TEXT [N]    until the log has N lines (1) with the text
@@ -75,7 +75,7 @@ start_evinetd() {
 	local ready=$BATS_TEST_TMPDIR/ready.$RANDOM deadline=$((SECONDS + PATIENCE))
 	# A file, not a fifo: read -t has been seen to lose the newline when the machine stood still.
 	: >"$ready"
-	setsid "$EVINETD" -c "$CONF" --addr-file "$ADDRS" --ready-fd 9 "$@" 9>"$ready" \
+	setsid "$EVINETD" ${CONF:+-c "$CONF"} --addr-file "$ADDRS" --ready-fd 9 "$@" 9>"$ready" \
 		</dev/null >>"$LOG" 2>&1 3>&- 4>&- &
 	DAEMON=$!
 	SESSION_ID=$DAEMON

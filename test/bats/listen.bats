@@ -508,3 +508,64 @@ END
 	start_evinetd
 	[ "$(addresses)" = "tcp:127.0.0.2:$PORT" ]
 }
+
+# --- groups ---
+
+# A network of its own, in which groups are on the loopback interface, or on v0 for IPv6. Sets INSIDE.
+own_network() {
+	need_namespace n
+	"${NAMESPACE[@]}" ip link add v0 type veth peer name v1 2>/dev/null || skip "this system has no pairs of interfaces"
+	INSIDE=(nsenter -n)
+	[ "$(id -u)" = 0 ] || INSIDE=(nsenter -U --preserve-credentials -n)
+	run_under "${NAMESPACE[@]}" sh -c 'ip link set lo up multicast on &&
+		ip link add v0 type veth peer name v1 && ip link set v1 up && ip link set v0 up &&
+		ip -6 addr add fd00::1/64 dev v0 nodad &&
+		{ [ "$GROUPS_ROUTE" = no ] || ip route add 224.0.0.0/4 dev lo src 127.0.0.1; } && exec "$@"' sh
+}
+
+@test "B43: a datagram socket on the address of a group is a member of it" {
+	own_network
+	configure <<-CONF
+		service "v4" { listen = "udp:239.1.2.3:0" handler = "echo" }
+		service "v6" { listen = "udp:[ff02::17%v0]:0" handler = "echo" }
+		service "program" { listen = "udp:239.1.2.4:0" wait = true shell = "head -c 0; echo \$REMOTE_HOST >peer; sleep 60" }
+	CONF
+	start_evinetd
+	wait_for_log 'listen service=v4 address=udp:239.1.2.3:'
+	"${INSIDE[@]}" -t "$DAEMON" ip maddr >members
+	grep -qw 239.1.2.3 members
+	grep -qw 239.1.2.4 members
+	grep -qw ff02::17 members
+	"${INSIDE[@]}" -t "$DAEMON" python3 - "$(port_of v4)" "$(port_of v6)" "$(port_of program)" <<-'END'
+		import socket, struct, sys
+		v0 = socket.if_nametoindex("v0")
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.settimeout(20)
+		s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)
+		s.sendto(b"to the group", ("239.1.2.3", int(sys.argv[1])))
+		data, peer = s.recvfrom(100)
+		assert data == b"to the group" and peer[0] == "127.0.0.1", (data, peer)
+		s.sendto(b"to the program", ("239.1.2.4", int(sys.argv[3])))
+		s6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+		s6.settimeout(20)
+		s6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, v0)
+		s6.sendto(b"to the group", ("ff02::17", int(sys.argv[2]), 0, v0))
+		assert s6.recvfrom(100)[0] == b"to the group"
+	END
+	wait_for_file peer
+	[ "$(cat peer)" = 127.0.0.1 ]
+}
+
+@test "a group that cannot be joined is told with the call that failed" {
+	own_network
+	export GROUPS_ROUTE=no
+	configure <<-'CONF'
+		service "lost" { listen = "udp:239.1.2.3:0" handler = "echo" }
+		service "fine" { listen = "udp:127.0.0.1:0" handler = "echo" }
+	CONF
+	start_evinetd
+	wait_for_log 'fail service=lost syscall=setsockopt'
+	grep -a 'fail service=lost' "$LOG" | grep -q 'IPPROTO_IP, IP_ADD_MEMBERSHIP, 239.1.2.3" address=udp:239.1.2.3:0 errno=ENODEV'
+	[ -z "$(address_of lost)" ]
+	[ -n "$(address_of fine)" ]
+}

@@ -181,8 +181,64 @@ clean_world() {
 	start_evinetd
 	"$TOOL/client" -p -s question "$(address_of world)" >report
 	descriptors_are '0 dgram-socket blocking' '1 dgram-socket blocking' '2 pipe blocking' '3 dgram-socket blocking'
+	local peer
+	peer=$(grep -a ' start service=world ' "$LOG" | grep -o 'peer=127.0.0.1:[0-9]*')
 	environment_is "$default_path" PROTO=UDP UDPLOCALIP=127.0.0.1 "UDPLOCALPORT=$(port_of world)" \
+		UDPREMOTEIP=127.0.0.1 "UDPREMOTEPORT=${peer##*:}" \
+		REMOTE_ADDR=127.0.0.1 "REMOTE_PORT=${peer##*:}" REMOTE_HOST=127.0.0.1 \
 		LISTEN_FDS=1 "LISTEN_PID=$(value pid)" LISTEN_FDNAMES=world EVINET_SERVICE=world EVINET_SESSION=1
+}
+
+@test "a datagram program is told who sent the first datagram, on IPv6 and unix sockets too" {
+	need_ipv6
+	configure <<-CONF
+		service "inet6" { listen = "udp:[::1]:0" wait = true exec = { "$TOOL/fdreport", "-a" } }
+		service "unix" { listen = "unix-dgram:$PWD/sock" wait = true exec = { "$TOOL/fdreport", "-a" } }
+	CONF
+	start_evinetd --log-format json
+	python3 - "$(port_of inet6)" <<-'END'
+		import socket, sys
+		first = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+		first.sendto(b"x", ("::1", int(sys.argv[1])))
+		open("report", "wb").write(first.recv(65536))
+		print("tell UDPREMOTEPORT=%d" % first.getsockname()[1], file=open("port", "w"))
+		named = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		named.bind("named")
+		named.sendto(b"x", "sock")
+		open("report.unix", "wb").write(named.recv(65536))
+	END
+	value env | grep -qx "$(sed 's/tell //' port)"
+	value env | grep -qx UDPREMOTEIP=::1
+	value env | grep -qx REMOTE_HOST=::1
+	[ "$(event_count start '.service == "inet6" and (.peer | startswith("[::1]:"))')" = 1 ]
+	[ "$(event_count start '.service == "unix" and .peer == "unix:named"')" = 1 ]
+	if grep -E 'REMOTE' report.unix; then return 1; fi
+}
+
+@test "B17: datagrams that a program leaves in the queue are there for the next one" {
+	cat >one.py <<-'END'
+		import socket
+		s = socket.socket(fileno=0)
+		data, peer = s.recvfrom(100)
+		s.sendto(b"got " + data, peer)
+	END
+	configure <<-CONF
+		service "one" { listen = "udp:127.0.0.1:0" wait = true exec = { "$(command -v python3)", "$PWD/one.py" } }
+	CONF
+	start_evinetd --log-format json
+	python3 - "$(port_of one)" <<-'END'
+		import socket, sys
+		senders = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for i in range(5)]
+		for i, s in enumerate(senders):
+		    s.settimeout(20)
+		    s.sendto(b"%d" % i, ("127.0.0.1", int(sys.argv[1])))
+		for i, s in enumerate(senders):
+		    assert s.recv(100) == b"got %d" % i
+	END
+	starts_equal_ends
+	# Each was started for the one who was first then.
+	wait_until eval '[ "$(events end | wc -l)" = 5 ]'
+	[ "$(events start | jq -r .peer | sort -u | wc -l)" = 5 ]
 }
 
 # --- environment ---
@@ -285,6 +341,18 @@ clean_world() {
 	told env=ONE=1 env=TWO=deux env=PATH=/bin env=EMPTY= 'env=WORDS=two words' 'env=LONG=a b=c' \
 		env=TCPREMOTEIP=127.0.0.1
 	[ "$(value env | wc -l)" = 16 ]
+}
+
+@test "pass_env = * hands on everything but what was meant for the daemon, and env still wins" {
+	run_under env -i PATH=/usr/bin:/bin ONE=1 TWO=2 EMPTY= 'LONG=a b=c' NOTIFY_SOCKET=/nowhere LISTEN_PID=4 \
+		LISTEN_FDNAMES=x WATCHDOG_USEC=1 EVINET_SPAWN=clone TCPREMOTEIP=9.9.9.9 LISTENER=3
+	serve 'pass_env = "*"' 'env = { "TWO=deux" }'
+	fetch
+	told env=ONE=1 env=TWO=deux env=EMPTY= 'env=LONG=a b=c' env=LISTENER=3 env=PATH=/usr/bin:/bin \
+		env=TCPREMOTEIP=127.0.0.1
+	value env >passed
+	if grep -E '^(NOTIFY_SOCKET|LISTEN_|WATCHDOG_|EVINET_SPAWN|TWO=2|TCPREMOTEIP=9)' passed; then return 1; fi
+	[ "$(grep -c '^PATH=' passed)" = 1 ]
 }
 
 # --- identity ---

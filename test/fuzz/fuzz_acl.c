@@ -30,7 +30,12 @@ check_itself(const char *entry)
 		acl_clear(&acl);
 		return;
 	}
-	if (len < sizeof(addr)) {
+	if (acl.names.n) {
+		char name[512];
+
+		snprintf(name, sizeof(name), "%s%s", *entry == '.' ? "host" : "", entry);
+		on = acl_match_name(&acl, name);
+	} else if (len < sizeof(addr)) {
 		memcpy(addr, entry, len);
 		addr[len] = '\0';
 		if (inet_pton(AF_INET, addr, &in.sin_addr) == 1)

@@ -24,6 +24,7 @@ objects=()
 for source in core/base/*.c core/conf/*.c core/policy/*.c core/sys/*.c; do
 	[ "$source" = core/sys/reap.c ] || objects+=("$out/${source%.c}.o")
 done
+objects+=("$out/handlers/muxline.o")
 programs=()
 for target in "${targets[@]}"; do
 	programs+=("$out/test/fuzz/fuzz_$target.o")

@@ -99,8 +99,16 @@ mistakes(void)
 		"::1/64",
 		"fe80::1%eth0",
 		"[::1]",
-		"localhost",
 		"ALL",
+		"10.0.0.1.",
+		".",
+		"..example.org",
+		"a..b",
+		"*.example.org",
+		"user@example.org",
+		"example.org/24",
+		"host.1",
+		"gr\303\274n.example",
 		"Unix",
 		"*",
 		"10.*",
@@ -125,8 +133,8 @@ mistakes(void)
 	acl_add(&acl, "10.0.0.0/40", &err);
 	is(err.text, "the prefix length of \"10.0.0.0/40\": expected a whole number from 0 to 32",
 	   "the length says its range");
-	acl_add(&acl, "tomorrow", &err);
-	is(err.text, "\"tomorrow\" is no address, prefix, \"unix\" or \"all\"",
+	acl_add(&acl, "to morrow", &err);
+	is(err.text, "\"to morrow\" is no address, prefix, name, .domain, \"unix\" or \"all\"",
 	   "anything else says what there is");
 	ok(!matches(&acl, "127.0.0.1") && !matches(&acl, "unix"), "an empty list has nobody on it");
 	acl_clear(&acl);
@@ -152,6 +160,29 @@ several(void)
 	acl_add(&acl, "::/0", NULL);
 	ok(!acl_match(&acl, &other), "a peer of an unknown family is on no list of addresses");
 	acl_clear(&acl);
+}
+
+static void
+names(void)
+{
+	static const char *const in[] = { "host.example.org",   "HOST.Example.ORG", "host.example.org.", "a.example.com",
+					  "a.b.c.example.com.", "localhost",	"dotted.example",    NULL };
+	static const char *const out[] = {
+		"example.com", "xhost.example.org", "host.example.org.evil", "aexample.com", "example.org", "local",
+		"evil.example.com.net", "", ".", NULL
+	};
+	struct acl acl = { 0 };
+
+	ok(acl_add(&acl, "host.example.org", NULL) == 0 && acl_add(&acl, ".example.com", NULL) == 0 &&
+		   acl_add(&acl, "localhost", NULL) == 0 && acl_add(&acl, "Dotted.example.", NULL) == 0,
+	   "names of hosts and domains are entries");
+	for (const char *const *s = in; *s; s++)
+		ok(acl_match_name(&acl, *s), "\"%s\" is on the list", *s);
+	for (const char *const *s = out; *s; s++)
+		ok(!acl_match_name(&acl, *s), "\"%s\" is not on the list", *s);
+	ok(!matches(&acl, "127.0.0.1") && !matches(&acl, "unix"), "no address is on a list of names");
+	acl_clear(&acl);
+	ok(!acl_match_name(&acl, "localhost"), "a cleared list has no names");
 }
 
 /* Against a plain computation with 32-bit numbers. */
@@ -186,6 +217,7 @@ main(void)
 	families_stay_apart();
 	mistakes();
 	several();
+	names();
 	at_random();
 	return tap_done();
 }

@@ -63,6 +63,57 @@ lists(void)
 	admission_clear(&a);
 }
 
+static enum admit_lists
+say(const struct admission *a, const char *peer)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	inet_pton(AF_INET, peer, &in.sin_addr);
+	return admit_lists(a, (struct sockaddr *)&in);
+}
+
+static bool
+named(const struct admission *a, const char *peer, const char *name)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	inet_pton(AF_INET, peer, &in.sin_addr);
+	return admit_name(a, (struct sockaddr *)&in, name);
+}
+
+static void
+names(void)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct admission a = { .has_allow = true };
+
+	acl_add(&a.allow, "10.0.0.0/8", NULL);
+	is_int(say(&a, "11.0.0.1"), LISTS_REFUSE, "without names in the lists nobody is asked for one");
+	acl_add(&a.allow, ".good.example", NULL);
+	is_int(say(&a, "10.0.0.1"), LISTS_ALLOW, "who is allowed by address needs no name");
+	is_int(say(&a, "11.0.0.1"), LISTS_ASK, "others do");
+	is(ask(&a, "11.0.0.1"), "", "and are let in until it is known");
+	ok(named(&a, "11.0.0.1", "a.good.example"), "a name that is allowed is let in");
+	ok(!named(&a, "11.0.0.1", "a.bad.example"), "another is not");
+	ok(!named(&a, "11.0.0.1", NULL), "nor is who has none");
+	ok(!admit_address(&a, (struct sockaddr *)&un), "a unix peer has no name");
+	acl_add(&a.deny, ".bad.example", NULL);
+	is_int(say(&a, "10.0.0.1"), LISTS_ASK, "names that are denied are always asked for");
+	ok(!named(&a, "10.0.0.1", "a.bad.example"), "and win over an address that is allowed");
+	ok(named(&a, "10.0.0.1", "a.other.example"), "which counts for others");
+	ok(!named(&a, "11.0.0.1", "a.other.example"), "but not from another address");
+	ok(!named(&a, "10.0.0.1", NULL), "who has no name could be one that is denied");
+	acl_add(&a.deny, "10.0.0.9", NULL);
+	is_int(say(&a, "10.0.0.9"), LISTS_REFUSE, "an address that is denied needs no name");
+	a.has_allow = false;
+	is_int(say(&a, "11.0.0.1"), LISTS_ASK, "names that are denied are asked for without an allow list");
+	ok(named(&a, "11.0.0.1", "x.example") && !named(&a, "11.0.0.1", "x.bad.example"), "and decide");
+	is_int(admit_lists(&a, (struct sockaddr *)&un), LISTS_ALLOW, "a unix peer is denied by no name");
+	ok(!admit_address(&a, (const struct sockaddr *)&(struct sockaddr_in){ .sin_family = AF_INET }),
+	   "where no name can be asked for, nobody who needs one is let in");
+	admission_clear(&a);
+}
+
 /* Everything that could be refused is; one reason after the other is taken away. */
 static void
 order(void)
@@ -121,6 +172,7 @@ int
 main(void)
 {
 	lists();
+	names();
 	order();
 	refusals_cost_nothing();
 	return tap_done();

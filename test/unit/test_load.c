@@ -653,6 +653,14 @@ every_key(struct text *t)
 		{ "listen", "tcp:80" },
 		{ "redirect", "tcp:localhost:80" },
 		{ "redirect_source", "127.0.0.2" },
+		{ "max_load", "2.5" },
+		{ "ban", "5m" },
+		{ "hours", "08:00-17:30" },
+		{ "banner", "/b" },
+		{ "banner_allow", "/b" },
+		{ "banner_deny", "/b" },
+		{ "log.success", "pid" },
+		{ "log.failure", "host" },
 	};
 	const char *section = NULL;
 

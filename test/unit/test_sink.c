@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,9 +49,23 @@ contents(const char *path)
 static void
 targets(void)
 {
-	static const char *const bad[] = { "",           "Stderr",        "stdout", "file",
-					   "file:",      "file:relative", "file:/", "syslog:x",
-					   "/var/log/x", "journald",      NULL };
+	static const char *const bad[] = { "",
+					   "Stderr",
+					   "stdout",
+					   "file",
+					   "file:",
+					   "file:relative",
+					   "file:/",
+					   "syslog:x",
+					   "/var/log/x",
+					   "journald",
+					   "syslog:",
+					   "syslog:kern",
+					   "syslog:local0.",
+					   "syslog:local0.loud",
+					   "syslog:Local0",
+					   "syslog:local0.info.x",
+					   NULL };
 	struct error err;
 
 	ok(sink_check_target("stderr", &err) == 0 && sink_check_target("syslog", &err) == 0 &&
@@ -59,6 +74,10 @@ targets(void)
 	for (const char *const *s = bad; *s; s++)
 		ok(sink_check_target(*s, &err) == -1 && sink_open(*s, &err) == NULL, "\"%s\" is none: %s", *s,
 		   err.text);
+	ok(sink_check_target("syslog:authpriv", &err) == 0 && sink_check_target("syslog:local7", &err) == 0 &&
+		   sink_check_target("syslog:local0.notice", &err) == 0 &&
+		   sink_check_target("syslog:daemon.err", &err) == 0,
+	   "syslog may have a facility and a level");
 	sink_free(NULL);
 	ok(true, "no sink can be freed");
 }
@@ -423,6 +442,40 @@ syslog_target(void)
 	free(path);
 }
 
+static void
+syslog_facility(void)
+{
+	char *path = in_dir("devlog"), *expected;
+	struct error err;
+	struct sink *k = sink_open("syslog:local3", &err), *quiet = sink_open("syslog:authpriv.notice", &err);
+	struct log *log = log_new(sink_for_log(k), LOG_FORMAT_XINETD, LOG_LEVEL_INFO);
+	struct log *other = log_new(sink_for_log(quiet), LOG_FORMAT_XINETD, LOG_LEVEL_INFO);
+	int fd;
+
+	setenv("EVINET_SYSLOG_SOCKET", path, 1);
+	fd = receiver(path);
+	log_event(log, LOG_LEVEL_INFO, "start", "ftp",
+		  LOG_FIELDS(LOG_I("pid", 5), LOG_S("peer", "1.2.3.4:5")));
+	expected = xasprintf("<158>xinetd[%d]: START: ftp pid=5 from=1.2.3.4", (int)getpid());
+	is(next(fd), expected, "a facility, and xinetd's entry as xinetd's");
+	free(expected);
+	log_event(log, LOG_LEVEL_ERROR, "release", "ftp", LOG_FIELDS(LOG_S("why", "rate")));
+	expected = xasprintf("<155>xinetd[%d]: Activating service ftp", (int)getpid());
+	is(next(fd), expected, "without a level each line has its own");
+	free(expected);
+	log_event(other, LOG_LEVEL_ERROR, "release", "ftp", LOG_FIELDS(LOG_S("why", "rate")));
+	expected = xasprintf("<85>xinetd[%d]: Activating service ftp", (int)getpid());
+	is(next(fd), expected, "with one it has that");
+	free(expected);
+	log_free(log);
+	log_free(other);
+	sink_free(k);
+	sink_free(quiet);
+	close(fd);
+	unlink(path);
+	free(path);
+}
+
 /* Whether a datagram of the journal has exactly this line. */
 static bool
 has_line(const char *s, const char *line)
@@ -501,6 +554,111 @@ much_at_once(void)
 	free(path);
 }
 
+/* --- limits --- */
+
+static const char *
+news(struct sink *k)
+{
+	uint64_t size;
+	const char *limit = sink_limit_news(k, &size);
+
+	return limit ? limit : "";
+}
+
+static long long
+size_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (long long)st.st_size : -1;
+}
+
+/* Writes so many lines of ten bytes, and looks for news after each. Returns how often there was some. */
+static int
+tens(struct sink *k, int lines, const char **last_news)
+{
+	int n = 0;
+
+	for (int i = 0; i < lines; i++) {
+		const char *s;
+
+		put(k, "123456789");
+		s = news(k);
+		sink_flush(k);
+		if (*s) {
+			*last_news = s;
+			n++;
+		}
+	}
+	return n;
+}
+
+static void
+limits(void)
+{
+	char *path = in_dir("log"), *old = in_dir("log.1"), *target = xasprintf("file:%s", path);
+	const char *what = "";
+	struct error err;
+	struct sink *k = sink_open(target, &err), *other;
+
+	sink_limit(k, 50, 100);
+	is_int(tens(k, 5, &what), 0, "up to its soft limit nothing is said about a file");
+	is_int(tens(k, 5, &what), 1, "then it is said once");
+	is(what, "soft", "which limit it was");
+	is_int(size_of(path), 100, "and the file goes on");
+	is_int(tens(k, 1000, &what), 1, "at the hard limit it is said once as well");
+	is(what, "hard", "which one it was");
+	is_int(size_of(path), 100, "and nothing is written any more");
+	put(k, "1");
+	sink_flush(k);
+	is_int(size_of(path), 100, "not even a short line");
+	is_int((long long)sink_for_log(k)->dropped, 0, "nor is each of them a loss to tell of");
+	sink_for_log(k)->put(sink_for_log(k),
+			     &(struct log_record){ .event = "log_limit", .line = "full", .len = 4 });
+	sink_flush(k);
+	is_int(size_of(path), 105, "but that it is full can be said in the file itself");
+
+	rename(path, old);
+	ok(sink_reopen(k, &err) == 0, "after rotation");
+	is_int(tens(k, 3, &what), 0, "it goes on");
+	is_int(size_of(path), 30, "in the new file");
+	is_int((long long)sink_for_log(k)->dropped, 1001, "and what was left out is to be told");
+	sink_for_log(k)->dropped = 0;
+	sink_free(k);
+
+	k = sink_open(target, &err);
+	sink_limit(k, 50, 100);
+	is_int(tens(k, 3, &what), 1, "what a file has already counts");
+	is_int(tens(k, 100, &what), 1, "up to the hard limit");
+	is_int(size_of(path), 100, "which holds");
+	ok(truncate(path, 0) == 0, "a file that is made shorter");
+	poll(NULL, 0, 1100); /* its real size is looked at once a second */
+	is_int(tens(k, 4, &what), 0, "takes lines again");
+	is_int(size_of(path), 40, "without being opened anew");
+	ok(truncate(path, 0) == 0, "one that is made shorter before it is full");
+	is_int(tens(k, 4, &what), 0, "is not believed to be longer than it is");
+
+	other = sink_open(target, &err);
+	sink_limit(other, 50, 100);
+	is_int(tens(other, 3, &what), 1, "sinks of one file share the count");
+	is_int(tens(k, 2, &what), 0, "and the news");
+	is_int(size_of(path), 90, "and what is left");
+	is_int(tens(k, 3, &what) + tens(other, 3, &what), 1, "to the end");
+	is_int(size_of(path), 100, "of the file");
+	sink_free(other);
+	sink_free(k);
+
+	k = sink_open(target, &err);
+	is_int(tens(k, 100, &what), 0, "without a limit there is none");
+	is_int(size_of(path), 1100, "and a file takes all");
+	sink_free(k);
+	unlink(path);
+	unlink(old);
+	free(path);
+	free(old);
+	free(target);
+}
+
 int
 main(void)
 {
@@ -511,8 +669,10 @@ main(void)
 	targets();
 	much_at_once();
 	files();
+	limits();
 	standard_error();
 	syslog_target();
+	syslog_facility();
 	journal_target();
 	ok(rmdir(dir) == 0, "nothing is left behind");
 	return tap_done();

@@ -27,7 +27,7 @@ limits(void)
 	for (int i = 0; i < 1000; i++)
 		slots_take(&s, &a);
 	ok(!slots_full(&s) && !slots_source_full(&s, &a), "without limits nothing is ever full");
-	ok(s.table == NULL, "and nothing is kept for each source");
+	ok(s.by_source.table == NULL, "and nothing is kept for each source");
 	for (int i = 0; i < 1000; i++)
 		slots_give_back(&s, &a);
 	is_int(s.taken, 0, "what was taken can be given back");
@@ -50,9 +50,9 @@ limits(void)
 	slots_give_back(&s, &a);
 	ok(!slots_source_full(&s, &a), "and gets them back");
 	slots_give_back(&s, &a);
-	is_int((long long)s.sources, 0, "a source without a session is forgotten");
+	is_int((long long)s.by_source.sources, 0, "a source without a session is forgotten");
 	slots_clear(&s);
-	ok(s.table == NULL && s.taken == 0, "clearing leaves nothing");
+	ok(s.by_source.table == NULL && s.taken == 0, "clearing leaves nothing");
 }
 
 static void
@@ -132,7 +132,7 @@ at_random(int max, int per_source, unsigned nsources, int steps)
 
 		slots_give_back(&s, &src);
 	}
-	ok(s.taken == 0 && s.sources == 0, "when all is given back nothing is left");
+	ok(s.taken == 0 && s.by_source.sources == 0, "when all is given back nothing is left");
 	slots_clear(&s);
 	free(counts);
 	free(taken);

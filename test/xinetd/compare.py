@@ -40,7 +40,7 @@ def run_one(kind, program, libraries, the_case, port):
     if libraries:
         env["LD_LIBRARY_PATH"] = libraries
     run = harness.Run(kind, program, env, the_case, port)
-    run.env["EVINET_DIFF"] = run.dir
+    run.env["DIFFERENTIAL"] = run.dir
     problem = None
     try:
         try:

@@ -40,9 +40,9 @@ program("env is added", service("env", server="@DIR@/program", env="A=1 B=two"),
 program("env += adds", service("env", server="@DIR@/program", env=["A=1", "+= B=2 C=3"]), 'echo "$A $B $C"')
 program("REMOTE_HOST is the client's address", service("rh", server="@DIR@/program"), 'echo "$REMOTE_HOST"')
 program("passenv passes only what it names", service("pe", server="@DIR@/program", passenv="HOME"),
-        'echo "home=${HOME:+set} lang=${LC_ALL:-none} diff=${EVINET_DIFF:-none}"')
+        'echo "home=${HOME:+set} lang=${LC_ALL:-none} diff=${DIFFERENTIAL:-none}"')
 program("without passenv everything is passed", service("pe", server="@DIR@/program"),
-        'echo "diff=${EVINET_DIFF:+set}"')
+        'echo "diff=${DIFFERENTIAL:+set}"')
 program("umask is set", service("um", server="@DIR@/program", umask="077"), "umask")
 program("without umask it is 022 at least", service("um", server="@DIR@/program"), "umask")
 program("the user is changed, and its group", service("us", server="@DIR@/program", user="nobody"), "id -u; id -g")

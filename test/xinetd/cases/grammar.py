@@ -74,7 +74,8 @@ served("an includedir that is not there", "includedir @DIR@/nothing\n" + A)
 served("an includedir with a folder in it", "includedir @DIR@/d\n" + A, files=[("d/one", B), ("d/sub/x", C)])
 served("defaults in an included file", A + "include @DIR@/more\n" + B, files=[("more", "defaults\n{\n disabled = a\n}\n")])
 served("a second defaults in the same file is left out", "defaults\n{\n disabled = a\n}\ndefaults\n{\n disabled = b\n}\n" + A + B)
-served("rubbish between entries", A + "rubbish here\n" + B)
+served("rubbish between entries", A + "rubbish here\n" + B,
+       {"grammar": "rubbish took the entry behind it along"}, ((True, False, False), (True, True, False)))
 served("no_access in defaults", "defaults\n{\n no_access = 127.0.0.1\n}\n" + A)
 served("only_from in defaults, and a service adds to it", "defaults\n{\n only_from = 127.0.0.9\n}\n" +
        plain("a", "@P1@", "only_from += 127.0.0.1") + B)

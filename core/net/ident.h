@@ -1,0 +1,33 @@
+#ifndef CORE_NET_IDENT_H
+#define CORE_NET_IDENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/sys/addr.h"
+
+struct event_base;
+struct ident;
+
+/* Asks the machine of a peer for the name of the user there (RFC 1413, port 113). The answer is what that
+ * machine likes to say: for logs, and for nothing that has to be true. */
+
+enum { IDENT_USER = 513, IDENT_REPLY = 1024 };
+
+/* Reads an answer, which need not end in a newline. The ports are those that were asked for, the peer's
+ * first. 0 with the user's name, which may hold anything but NUL, CR and LF; or -1 with err. */
+int ident_parse(const char *line, size_t len, int peer_port, int local_port, char user[IDENT_USER],
+		struct error *err);
+
+/* user is NULL if there is no answer that says, and then err tells why. */
+typedef void (*ident_cb)(const char *user, const struct error *err, void *arg);
+
+/* Asks about the connection between two IP addresses with ports. Calls back once, from the loop; NULL with err
+ * if it cannot even be begun, and then not at all. */
+struct ident *ident_ask(struct event_base *, const struct sockaddr *peer, const struct sockaddr *local,
+			int64_t timeout_ms, ident_cb, void *arg, struct error *);
+
+/* cb will not be called. Accepts NULL. */
+void ident_cancel(struct ident *);
+
+#endif

@@ -1,0 +1,34 @@
+#ifndef CORE_SERVICE_GATE_H
+#define CORE_SERVICE_GATE_H
+
+#include <stdbool.h>
+
+#include "core/conf/problem.h"
+
+struct conn;
+struct service;
+
+/*
+ * What happens between the admission of a connection and its start, and may take time: `banner` is sent, the
+ * name of the peer is looked up for allow and deny, TCP Wrappers and identd are asked, `banner_allow` is sent.
+ * The connection has its slot meanwhile. Either it starts, or there is one `refuse`.
+ */
+
+/* Checks the keys that ask for it, and sets service.gate if there are any. Problems are added. */
+void gate_prepare(struct service *, struct problems *);
+void gate_release(struct service *);
+
+/* Whether it decides who is let in: what can only be done for connections. */
+bool gate_decides(const struct service *);
+
+/* For a service with a gate: takes a new connection through, and starts it. It may be gone afterwards. */
+void gate_enter(struct conn *);
+
+/* The service stops: one that is still on its way (conn.gate) is refused. */
+void gate_abandon(struct conn *);
+
+/* For a service with a gate: sends the banners to a client that is refused without having been a connection, and
+ * closes. */
+void gate_turn_away(struct service *, int fd);
+
+#endif
