@@ -208,9 +208,71 @@ END
 	[ "$(log_lines refuse)" = 0 ]
 }
 
+@test "B9: the port is never given up in a pause, so that the service comes back for certain" {
+	configure <<'END'
+service "s" { listen = "tcp:127.0.0.1:0" exec = { "/bin/echo", "hello" } rate = 1/100ms rate_pause = 1s }
+END
+	start_evinetd
+	cat >script.py <<'END'
+import socket, sys, time
+port = int(sys.argv[1])
+clients = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(2)]
+end = time.monotonic() + 20
+while "hold service=s why=rate" not in open("log").read():
+    assert time.monotonic() < end
+    time.sleep(0.01)
+for reuse in 0, 1:
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+    try:
+        s.bind(("127.0.0.1", port))
+        s.listen()
+        assert False, "somebody else has the port"
+    except OSError:
+        pass
+assert "release" not in open("log").read(), "the machine is too slow for this test"
+assert [c.recv(10) for c in clients] == [b"hello\n"] * 2
+END
+	python3 script.py "$(port_of s)"
+}
+
+@test "a program that has the socket is not started in a pause, and then for what waits" {
+	configure <<END
+service "s" {
+	listen = "udp:127.0.0.1:0"
+	exec = { "python3", "-c", "import os, socket; s = socket.socket(fileno=0); open('$PWD/seen', 'a').write(s.recv(10).decode())" }
+	wait = true
+	rate = 2/1h
+	rate_burst = 2
+	rate_pause = 1h
+}
+service "short" {
+	listen = "tcp:127.0.0.1:0"
+	exec = { "python3", "-c", "import socket; s = socket.socket(fileno=0); s.accept()[0].sendall(b'hello')" }
+	wait = true
+	rate = 1/3s
+	rate_pause = 100ms
+}
+END
+	start_evinetd
+	for i in 1 2 3; do
+		echo $i >"/dev/udp/127.0.0.1/$(port_of s)"
+	done
+	wait_for_log 'hold service=s why=rate ms=3600000'
+	wait_for_log 'end service=s' 2
+	[ "$(tr '\n' ' ' <seen)" = "1 2 " ]
+	# A pause shorter than the time until the next token lasts until then.
+	connect 5 "$(port_of short)"
+	connect 6 "$(port_of short)"
+	[ "$(cat <&5)" = hello ]
+	[ "$(cat <&6)" = hello ]
+	[ "$(log_lines 'hold service=short why=rate ms=2')" = 1 ]
+	[ "$(log_lines 'start service=short')" = 2 ]
+}
+
 # --- bans ---
 
-@test "whoever touches a sensor is refused by all services, and nobody else is" {
+@test "B28: whoever touches a sensor is refused by all services, and nobody else is" {
 	configure <<'END'
 service "trap" { listen = "tcp:127.0.0.1:0" ban = "1h" deny = "127.0.8.200" }
 service "s" { listen = "tcp:127.0.0.1:0" exec = { "/bin/echo", "hello" } }
