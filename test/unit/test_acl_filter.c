@@ -301,7 +301,7 @@ in_the_kernel(int type, const char *what)
 	struct acl allow = { 0 }, deny = { 0 };
 	struct acl_filter f;
 	struct sock_fprog program;
-	int fd, port;
+	int fd, port = 0;
 
 	acl_add(&allow, "127.0.0.0/8", NULL);
 	acl_add(&deny, "127.0.0.66", NULL);
