@@ -85,7 +85,7 @@ put_string(uint8_t *p, const char *s)
 
 	p = put_number(p, (uint32_t)len);
 	memset(p, 0, len + 3);
-	memcpy(p, s, len);
+	text_put((char *)p, s);
 	return p + (len + 3) / 4 * 4;
 }
 

@@ -39,27 +39,27 @@ word_at(const uint8_t *bytes)
 
 /* Words of the address that an entry compares. */
 static unsigned
-words_of(const struct acl_entry *e, unsigned first_bit)
+words_of(const struct acl_entry *e, size_t first_bit)
 {
-	return (e->bits - first_bit + 31) / 32;
+	return (unsigned)(e->bits - first_bit + 31) / 32;
 }
 
 /* One entry: words that differ lead past its verdict. `first` is the byte of an entry where the address
  * begins: IPv4 is kept as v4-mapped. */
 static void
-add_entry(struct acl_filter *f, const struct acl_entry *e, unsigned first, uint32_t at, uint32_t verdict)
+add_entry(struct acl_filter *f, const struct acl_entry *e, size_t first, uint32_t at, uint32_t verdict)
 {
 	unsigned words = words_of(e, first * 8);
 	size_t compares[4];
 
 	for (unsigned i = 0; i < words; i++) {
-		unsigned bits = e->bits - first * 8 - i * 32;
+		unsigned bits = (unsigned)(e->bits - first * 8) - i * 32;
 
 		add(f, BPF_LD | BPF_W | BPF_ABS, 0, 0, ip_header + at + i * 4);
 		if (bits < 32)
 			add(f, BPF_ALU | BPF_AND | BPF_K, 0, 0, UINT32_MAX << (32 - bits));
 		compares[i] = f->n;
-		add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, word_at(e->bytes + first + i * 4));
+		add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, word_at(e->bytes + first + (size_t)i * 4));
 	}
 	for (unsigned i = 0; i < words; i++)
 		f->insns[compares[i]].jf = (uint8_t)(f->n - compares[i]); /* past the return */

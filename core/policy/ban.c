@@ -69,9 +69,9 @@ new_ban(struct bans *bans, const struct source *src)
 	if (!bans->table) {
 		bans->table = xcalloc(BUCKETS, sizeof(struct ban *));
 		TAILQ_INIT(&bans->order);
-	}
-	if (bans->n >= BAN_MAX)
+	} else if (bans->n >= BAN_MAX) {
 		forget(bans, TAILQ_FIRST(&bans->order));
+	}
 	b = xcalloc(1, sizeof(*b));
 	b->source = *src;
 	place = &bans->table[source_hash(src) & (BUCKETS - 1)];

@@ -71,12 +71,13 @@ forget(struct source_rate *sr, struct source_bucket *b)
 static void
 sweep(struct source_rate *sr, int64_t now)
 {
-	struct source_bucket *b;
+	struct source_bucket *b, *next = TAILQ_FIRST(&sr->used);
 
-	for (int i = 0; i < 2 && (b = TAILQ_FIRST(&sr->used)) && b->full_at <= now; i++)
-		forget(sr, b);
-	if (sr->n >= SOURCE_RATE_MAX)
-		forget(sr, TAILQ_FIRST(&sr->used));
+	for (int i = 0; (b = next) && i < 2; i++) {
+		next = TAILQ_NEXT(b, entry);
+		if (b->full_at <= now || sr->n >= SOURCE_RATE_MAX)
+			forget(sr, b);
+	}
 }
 
 bool

@@ -341,10 +341,10 @@ rpc_update(struct service *s)
 
 /* --- withdrawing --- */
 
+/* It is in no list any more. */
 static void
 free_farewell(struct rpc_farewell *f)
 {
-	LIST_REMOVE(f, entry);
 	f->registry->leaving--;
 	rpcbind_cancel(f->call);
 	free(f->requests);
@@ -370,6 +370,7 @@ withdrawn_cb(const struct error *err, void *arg)
 
 	(void)err;
 	f->call = NULL;
+	LIST_REMOVE(f, entry);
 	free_farewell(f);
 	if (LIST_EMPTY(&r->farewells))
 		let_others_register(r);
@@ -419,8 +420,10 @@ rpc_forget(struct registry *r)
 {
 	struct rpc_farewell *f;
 
-	while ((f = LIST_FIRST(&r->farewells)))
+	while ((f = LIST_FIRST(&r->farewells))) {
+		LIST_REMOVE(f, entry);
 		free_farewell(f);
+	}
 }
 
 void

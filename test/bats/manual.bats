@@ -169,7 +169,9 @@ events_of_manual() {
 @test "the reasons, ways to end, holds and steps that a log can name are in evinetd(8)" {
 	sources >all
 	{
-		grep -oE 'ADMIT_REFUSE, "[a-z_]+"' all
+		# Every text in this one is a reason.
+		grep -oE '"[a-z_]+"' "$REPO/core/policy/admit.c"
+		grep -oE 'turn_away\(s, ls, "[a-z_]+"' all
 		grep -oE '"reason", "[a-z_]+"' all
 		grep -oE 'conn_(set_end|kill)\(c, "[a-z]+"' all
 		grep -oE 'i->how = "[a-z]+"' all
@@ -177,7 +179,7 @@ events_of_manual() {
 		grep -oE 'child_(fail|check)\(s, "[a-z_0-9]+"' all
 	} | grep -oE '"[a-z_0-9]+"$' | tr -d '"' | sort -u >words
 	cat words
-	for name in deny per_source fork timeout killed exit eof setresuid exec; do
+	for name in deny per_source hours ban fork timeout killed exit eof setresuid exec; do
 		grep -qx "$name" words
 	done
 	all_told "$MAN/evinetd.8" <words

@@ -138,6 +138,30 @@ echo_server() {
 	[ "$(ask "$(address_of six)" hello)" = HELLO ]
 }
 
+@test "IPv6 clients reach an IPv4 server, and the end says how many bytes went each way" {
+	need_ipv6
+	server <<-'END'
+		server = Server()
+		tell(server.socket.getsockname()[1])
+		s = server.accept()
+		assert len(everything(s)) == 300000
+		s.sendall(b"x" * 5000001)
+		s.close()
+	END
+	configure <<-CONF
+		service "four" { listen = "tcp:[::1]:0" redirect = "tcp:127.0.0.1:$PORT" }
+	CONF
+	start_evinetd
+	client "$(address_of four)" <<-'END'
+		s = connect(sys.argv[1])
+		s.sendall(b"y" * 300000)
+		s.shutdown(socket.SHUT_WR)
+		assert len(everything(s)) == 5000001
+	END
+	wait_for_log ' end service=four'
+	grep -qE 'end service=four .*how=eof status=0 ms=[0-9]+ in=300000 out=5000001$' "$LOG"
+}
+
 @test "messages pass from one seqpacket socket to another as messages" {
 	configure <<-CONF
 		service "front" { listen = "unix-seqpacket:$PWD/front" redirect = "unix-seqpacket:$PWD/back" }
@@ -260,7 +284,7 @@ echo_server() {
 	[ "$(ask "$(address_of unix)" hello)" = hello ]
 }
 
-@test "an answer that comes long after the client has ended its side arrives" {
+@test "B18: an answer that comes long after the client has ended its side arrives" {
 	server <<-'END'
 		server = Server()
 		tell(server.socket.getsockname()[1])

@@ -23,18 +23,18 @@ start_rpcbind() {
 }
 
 rpcinfo_inside() {
-	"${INSIDE[@]}" rpcinfo >rpcinfo 2>/dev/null
+	"${INSIDE[@]}" rpcinfo >known 2>/dev/null
 }
 
 # registered PROGRAM VERSION NETID ADDRESS
 registered() {
 	rpcinfo_inside && awk -v p="$1" -v v="$2" -v n="$3" -v a="$4" \
-		'$1 == p && $2 == v && $3 == n && $4 == a { found = 1 } END { exit !found }' rpcinfo
+		'$1 == p && $2 == v && $3 == n && $4 == a { found = 1 } END { exit !found }' known
 }
 
 # The program is not there.
 nothing_of() {
-	rpcinfo_inside && ! grep -E "^ *$1 " rpcinfo
+	rpcinfo_inside && ! grep -E "^ *$1 " known
 }
 
 universal() {
@@ -106,7 +106,7 @@ universal() {
 	start_evinetd
 	wait_for_log ' rpc service=stream' 2
 	registered 300300 1 tcp "$(universal stream 127.0.0.1)"
-	[ "$(grep -cE '^ *300300 ' rpcinfo)" = 1 ]
+	[ "$(grep -cE '^ *300300 ' known)" = 1 ]
 	[ "$(log_lines 'refuses to register')" = 0 ]
 }
 

@@ -168,12 +168,153 @@ refusals_cost_nothing(void)
 	admission_clear(&a);
 }
 
+/* With all the rest that may be asked for: each has its place in the order, and takes nothing of the
+ * others. */
+static void
+whole_order(void)
+{
+	int process_limit = 1;
+	size_t sessions = 1;
+	struct admit_shared all = { .process_limit = &process_limit, .sessions = &sessions };
+	struct admission a = { .shared = &all }, sensor = { .shared = &all };
+	struct admit_extra *x = admission_extra(&a);
+
+	all.machine = (struct machine){ .load = 3, .memory = 10, .minute = 720 };
+	all.machine.load_until = all.machine.memory_until = all.machine.minute_until = INT64_MAX;
+	admission_extra(&sensor)->sensor = true;
+	sensor.extra->ban_ms = 60000;
+	is(ask(&sensor, "10.0.0.1"), "ban", "a sensor bans");
+	x->has_hours = true;
+	x->max_load = 3;
+	x->min_memory = 11;
+	source_rate_init(&x->source_rate, 1, 1000);
+	slots_init(&a.slots, 2, 1);
+	slots_limit_prefixes(&a.slots, 1, 24, 64);
+	rate_init(&a.rate, 2, 1000, 0);
+	acl_add(&a.deny, "10.0.0.1", NULL);
+
+	is(ask(&a, "10.0.0.1"), "ban", "a ban comes first");
+	now += 61 * second;
+	is(ask(&a, "10.0.0.1"), "deny", "then the lists");
+	acl_clear(&a.deny);
+	is(ask(&a, "10.0.0.1"), "hours", "then the hours, of which there are none");
+	hours_add(&x->hours, "12:01-11:59", NULL);
+	is(ask(&a, "10.0.0.1"), "hours", "or others");
+	hours_add(&x->hours, "12:00-12:00", NULL);
+	is(ask(&a, "10.0.0.1"), "load", "then the load");
+	all.machine.load = 2.9;
+	is(ask(&a, "10.0.0.1"), "memory", "then the memory");
+	all.machine.memory = 11;
+	is(ask(&a, "10.0.0.1"), "process_limit", "then, with places of its own, the limit of all services");
+	process_limit = 0;
+	is(ask(&a, "10.0.0.1"), "", "and then it is let in");
+	is(ask(&a, "10.0.0.1"), "per_source", "places of a source come before the machine's");
+	is(ask(&a, "10.0.0.2"), "per_prefix", "then those of its network");
+	is(ask(&a, "10.0.1.1"), "", "another network has its own");
+	is(ask(&a, "10.0.2.1"), "instances", "then all places");
+	leave(&a, "10.0.0.1");
+	leave(&a, "10.0.1.1");
+	is(ask(&a, "10.0.0.1"), "per_source_rate", "then the tokens of the source");
+	is(ask(&a, "10.0.2.1"), "rate", "then all tokens");
+	is_int(a.slots.taken, 0, "refused clients have taken no place");
+	now += second / 2 + 1;
+	is(ask(&a, "10.0.2.1"), "", "nor a token of the source");
+	is(ask(&a, "10.0.3.1"), "rate", "nor has the refused one of the source");
+	admission_clear(&a);
+	admission_clear(&sensor);
+	bans_clear(&all.bans);
+}
+
+static void
+sensors(void)
+{
+	struct admit_shared all = { 0 };
+	struct admission sensor = { .shared = &all }, other = { .shared = &all }, alone = { 0 };
+
+	admission_extra(&sensor)->sensor = true;
+	sensor.extra->ban_ms = 1000;
+	acl_add(&sensor.deny, "10.0.0.1", NULL);
+	slots_init(&sensor.slots, 1, 0);
+	is(ask(&sensor, "10.0.0.1"), "deny", "who is denied at a sensor is refused");
+	is(ask(&other, "10.0.0.1"), "", "and not banned");
+	is(ask(&sensor, "10.0.0.2"), "ban", "who is not is banned");
+	is(ask(&other, "10.0.0.2"), "ban", "everywhere");
+	is(ask(&other, "10.0.0.3"), "", "and nobody else is");
+	is(ask(&alone, "10.0.0.2"), "", "what shares nothing knows of nothing");
+	is_int(sensor.slots.taken, 0, "a sensor takes no place");
+	now += second / 2;
+	is(ask(&sensor, "10.0.0.2"), "ban", "a second hit");
+	now += second / 2 + 1;
+	is(ask(&other, "10.0.0.2"), "ban", "B29: begins the time anew");
+	is(ask(&other, "10.0.0.2"), "ban", "a try at another service");
+	now += second / 2;
+	is(ask(&other, "10.0.0.2"), "", "does not");
+	sensor.extra->ban_ms = 0;
+	is(ask(&sensor, "10.0.0.2"), "ban", "with no time a sensor only refuses");
+	is(ask(&other, "10.0.0.2"), "", "and bans nobody");
+	admission_clear(&sensor);
+	admission_clear(&other);
+	bans_clear(&all.bans);
+}
+
+static const char *
+ask_datagram(struct admission *a, const char *peer)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct admit_result r;
+
+	inet_pton(AF_INET, peer, &in.sin_addr);
+	r = admit_datagram(a, (struct sockaddr *)&in, now);
+	return r.verdict == ADMIT_ALLOW ? "" : r.reason;
+}
+
+static const char *
+ask_program(struct admission *a)
+{
+	struct source nobody = { 0 };
+	struct admit_result r = admit_program(a, &nobody, now);
+
+	return r.verdict == ADMIT_ALLOW ? "" : r.reason;
+}
+
+static void
+without_a_connection(void)
+{
+	int process_limit = 1;
+	size_t sessions = 1;
+	struct admit_shared all = { .process_limit = &process_limit, .sessions = &sessions };
+	struct admission a = { .shared = &all };
+
+	slots_init(&a.slots, 1, 0);
+	rate_init(&a.rate, 3, 1000, 0);
+	source_rate_init(&admission_extra(&a)->source_rate, 1, 1000);
+	acl_add(&a.deny, "10.0.0.1", NULL);
+	is(ask_datagram(&a, "10.0.0.1"), "deny", "a datagram is judged by the lists");
+	is(ask_datagram(&a, "10.0.0.2"), "", "takes a token");
+	is(ask_datagram(&a, "10.0.0.2"), "per_source_rate", "of its sender");
+	is(ask_datagram(&a, "10.0.0.3"), "", "and one of all");
+	is_int(a.slots.taken, 0, "and no place");
+	is(ask_program(&a), "process_limit", "a program that takes the clients itself counts as any other");
+	process_limit = 0;
+	is(ask_program(&a), "", "may start");
+	is(ask_program(&a), "instances", "takes a place");
+	is_int(a.slots.taken, 1, "a single one");
+	slots_give_back(&a.slots, &(struct source){ 0 });
+	is(ask_program(&a), "rate", "and a token");
+	a.extra->has_hours = true;
+	is(ask_program(&a), "hours", "and is not started out of hours");
+	admission_clear(&a);
+}
+
 int
 main(void)
 {
 	lists();
 	names();
 	order();
+	whole_order();
+	sensors();
+	without_a_connection();
 	refusals_cost_nothing();
 	return tap_done();
 }

@@ -69,7 +69,8 @@ longest(void)
 	struct muxline l = { 0 };
 
 	memset(bytes, 'x', sizeof(bytes));
-	memcpy(bytes + MUXLINE_MAX, "\r\n", 2);
+	bytes[MUXLINE_MAX] = '\r';
+	bytes[MUXLINE_MAX + 1] = '\n';
 	is_int((long long)muxline_room(&l), MUXLINE_MAX + 2, "room at first");
 	ok(add(&l, bytes, MUXLINE_MAX + 2, MUXLINE_MAX + 2, "the longest") == MUXLINE_WHOLE, "whole");
 	is_int((long long)l.len, MUXLINE_MAX, "its length");

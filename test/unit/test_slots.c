@@ -93,6 +93,73 @@ sources(void)
 	is_int(a.family, 0, "what is not known is one source");
 }
 
+static struct source
+address(const char *text)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+
+	if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+		return source_of((struct sockaddr *)&v4, 0);
+	inet_pton(AF_INET6, text, &v6.sin6_addr);
+	return source_of((struct sockaddr *)&v6, 0);
+}
+
+static bool
+same_network(const char *a, const char *b, int ipv4_bits, int ipv6_bits)
+{
+	struct source x = address(a), y = address(b);
+
+	x = source_network(&x, ipv4_bits, ipv6_bits);
+	y = source_network(&y, ipv4_bits, ipv6_bits);
+	return source_equal(&x, &y);
+}
+
+static void
+networks(void)
+{
+	struct source a = address("10.0.0.1"), b = address("10.0.0.2"), c = address("10.0.1.1");
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct source user = source_of((struct sockaddr *)&un, 1000);
+	struct source other = source_of((struct sockaddr *)&un, 1001);
+	struct slots s;
+
+	ok(source_equal(&a, &(struct source){ .family = AF_INET, .bytes = { 10, 0, 0, 1 } }),
+	   "an address is kept");
+	b = address("::ffff:10.0.0.1");
+	ok(source_equal(&a, &b), "an IPv4 client of an IPv6 socket is the same source");
+	b = address("10.0.0.2");
+	ok(same_network("10.0.0.1", "10.0.0.255", 24, 64), "24 bits are the same");
+	ok(!same_network("10.0.0.1", "10.0.1.1", 24, 64), "or are not");
+	ok(same_network("10.0.0.1", "10.0.1.1", 23, 64), "a network may end within a byte");
+	ok(!same_network("10.0.0.1", "10.0.2.1", 23, 64), "and then ends there");
+	ok(!same_network("10.0.0.1", "10.0.0.2", 32, 64), "32 bits are one address");
+	ok(same_network("10.0.0.1", "200.0.0.2", 0, 64), "0 bits are everyone");
+	ok(!same_network("10.0.0.1", "::1", 0, 0), "of the family");
+	ok(same_network("2001:db8:0:1::1", "2001:db8:0:1:ffff::", 24, 64), "64 bits of IPv6");
+	ok(!same_network("2001:db8:0:1::1", "2001:db8:0:2::1", 24, 64), "end where they end");
+	ok(!same_network("2001:db8::1", "2001:db8::2", 24, 128), "128 bits are one address");
+
+	slots_init(&s, 0, 0);
+	slots_limit_prefixes(&s, 2, 24, 64);
+	ok(!slots_prefix_full(&s, &a), "a network that nobody came from has places");
+	slots_take(&s, &a);
+	slots_take(&s, &b);
+	ok(slots_prefix_full(&s, &a) && slots_prefix_full(&s, &b), "two of one network take both");
+	ok(!slots_prefix_full(&s, &c), "another network has its own");
+	ok(!slots_source_full(&s, &a), "and for the address alone nothing is counted");
+	slots_give_back(&s, &a);
+	ok(!slots_prefix_full(&s, &b), "what one gives back the other may have");
+	slots_give_back(&s, &b);
+	ok(s.by_prefix.sources == 0 && s.taken == 0, "and nothing is left");
+	slots_take(&s, &user);
+	slots_take(&s, &user);
+	ok(slots_prefix_full(&s, &user) && !slots_prefix_full(&s, &other), "a user is a network of his own");
+	slots_give_back(&s, &user);
+	slots_give_back(&s, &user);
+	slots_clear(&s);
+}
+
 /* The same questions to the table and to a plain array. */
 static void
 at_random(int max, int per_source, unsigned nsources, int steps)
@@ -143,6 +210,7 @@ main(void)
 {
 	limits();
 	sources();
+	networks();
 	srand(11);
 	at_random(0, 0, 10, 20000);
 	at_random(50, 0, 10, 20000);
