@@ -26,7 +26,7 @@ bcdl.p pc:libconfuse        libconfuse-dev   libconfuse-devel     confuse-dev   
 .cd... cmd:socat            socat            socat                socat              socat            socat
 .c.... cmd:bats             bats             bats                 bats               bats             bats
 .c.... asan:libasan         gcc              libasan+libubsan     -                  gcc-libs         gcc
-.c.... header:tcpd.h        libwrap0-dev     tcp_wrappers-devel   -                  -                tcpd-devel
+.c.l.. header:tcpd.h        libwrap0-dev     tcp_wrappers-devel   -                  -                tcpd-devel
 .c.... cmd:rsync            rsync            rsync                rsync              rsync            rsync
 .c.... cmd:in.tftpd         tftpd-hpa        tftp-server          tftp-hpa           tftp-hpa         tftp
 .c.... cmd:tftp             tftp-hpa         tftp                 tftp-hpa           tftp-hpa         tftp

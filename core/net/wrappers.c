@@ -255,12 +255,15 @@ let_next(struct event_base *base)
 }
 
 struct wrappers *
-wrappers_ask(struct event_base *base, const char *daemon, int fd, wrappers_cb cb, void *arg, struct error *err)
+wrappers_ask(struct event_base *base, const char *daemon, int fd, wrappers_cb cb, void *arg,
+	     struct error *err)
 {
 	static const struct timeval limit = { LIMIT_S, 0 };
 	struct wrappers *w = xcalloc(1, sizeof(*w));
 
-	*w = (struct wrappers){ .base = base, .daemon = daemon, .fd = fd, .answer = -1, .cb = cb, .arg = arg };
+	*w = (struct wrappers){
+		.base = base, .daemon = daemon, .fd = fd, .answer = -1, .cb = cb, .arg = arg
+	};
 	if (nasked >= AT_ONCE) {
 		TAILQ_INSERT_TAIL(&waiting, w, entry);
 	} else if (put_question(w, err) < 0) {

@@ -110,7 +110,7 @@ refuse(struct gate *g, const char *reason, const struct error *err, bool goodbye
 		farewell(base_of(s), c->fd, text_of(s, &s->gate->banner_deny), NULL, BANNER_MS);
 		c->fd = -1;
 	}
-	conn_refuse(c, LOG_LEVEL_INFO, reason, err);
+	conn_refuse(c, reason, LOG_LEVEL_INFO, err);
 	return REFUSED;
 }
 

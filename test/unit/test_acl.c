@@ -165,12 +165,20 @@ several(void)
 static void
 names(void)
 {
-	static const char *const in[] = { "host.example.org",   "HOST.Example.ORG", "host.example.org.", "a.example.com",
-					  "a.b.c.example.com.", "localhost",	"dotted.example",    NULL };
-	static const char *const out[] = {
-		"example.com", "xhost.example.org", "host.example.org.evil", "aexample.com", "example.org", "local",
-		"evil.example.com.net", "", ".", NULL
-	};
+	static const char *const in[] = { "host.example.org",   "HOST.Example.ORG",
+					  "host.example.org.",  "a.example.com",
+					  "a.b.c.example.com.", "localhost",
+					  "dotted.example",     NULL };
+	static const char *const out[] = { "example.com",
+					   "xhost.example.org",
+					   "host.example.org.evil",
+					   "aexample.com",
+					   "example.org",
+					   "local",
+					   "evil.example.com.net",
+					   "",
+					   ".",
+					   NULL };
 	struct acl acl = { 0 };
 
 	ok(acl_add(&acl, "host.example.org", NULL) == 0 && acl_add(&acl, ".example.com", NULL) == 0 &&

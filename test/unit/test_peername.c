@@ -93,7 +93,8 @@ freeaddrinfo(struct addrinfo *ai)
 static struct sockaddr_in
 peer(int n)
 {
-	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000000U + (unsigned)n) };
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_addr.s_addr = htonl(0x0a000000U + (unsigned)n) };
 }
 
 static const char *
