@@ -180,7 +180,7 @@ watch(struct ident *i, short what)
 
 	left = left > 0 ? left : 1;
 	tv = (struct timeval){ left / 1000, (left % 1000) * 1000 };
-	event_assign(&i->event, i->base, i->fd, what | EV_PERSIST, ready_cb, i);
+	event_assign(&i->event, i->base, i->fd, (short)(what | EV_PERSIST), ready_cb, i);
 	return event_add(&i->event, &tv);
 }
 

@@ -108,6 +108,9 @@ mistakes(void)
 		"user@example.org",
 		"example.org/24",
 		"host.1",
+		"127.0.0.l",
+		"10.0.0.1x",
+		"10.0.x",
 		"gr\303\274n.example",
 		"Unix",
 		"*",
@@ -189,6 +192,9 @@ names(void)
 	for (const char *const *s = out; *s; s++)
 		ok(!acl_match_name(&acl, *s), "\"%s\" is not on the list", *s);
 	ok(!matches(&acl, "127.0.0.1") && !matches(&acl, "unix"), "no address is on a list of names");
+	ok(acl_add(&acl, "17.example.org", NULL) == 0 && acl_add(&acl, "1.2.3.4.dsl.example", NULL) == 0 &&
+		   acl_add(&acl, "1.lan", NULL) == 0,
+	   "labels that are numbers are fine in front of a domain");
 	acl_clear(&acl);
 	ok(!acl_match_name(&acl, "localhost"), "a cleared list has no names");
 }
