@@ -38,7 +38,7 @@ WRAPPERS   := $(if $(filter 1,$(WRAP)),$(BUILD)/evinetd-wrappers)
 LIBS       := libevent_core libconfuse
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -I. $(CFLAGS) $(HARDENING) $(WARNINGS) -MMD -MP \
               -DEVINET_VERSION='"$(VERSION)"' -DEVINET_SYSCONFDIR='"$(SYSCONFDIR)"' \
-              -DEVINET_RUNSTATEDIR='"$(RUNSTATEDIR)"' \
+              -DEVINET_RUNSTATEDIR='"$(RUNSTATEDIR)"' -DEVINET_SBINDIR='"$(SBINDIR)"' \
               $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
 ALL_LDLIBS  = $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null) -pthread $(LDLIBS)
 
@@ -64,7 +64,7 @@ PAGES      := $(patsubst packaging/man/%.in,$(BUILD)/man/%,$(wildcard packaging/
 all: $(BUILD)/evinetd $(BUILD)/evinet $(WRAPPERS) man
 
 # What was built for another place, or by another compiler, is built anew.
-FLAGS      := $(CC) $(CFLAGS) $(HARDENING) $(VERSION) $(SYSCONFDIR) $(RUNSTATEDIR)
+FLAGS      := $(CC) $(CFLAGS) $(HARDENING) $(VERSION) $(SYSCONFDIR) $(RUNSTATEDIR) $(SBINDIR)
 
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)

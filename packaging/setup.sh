@@ -28,7 +28,7 @@ bcdl.pxs pc:libconfuse        libconfuse-dev   libconfuse-devel     confuse-dev 
 .cd....s cmd:socat            socat            socat                socat              socat            socat
 .c...... cmd:bats             bats             bats                 bats               bats             bats
 .c...... asan:libasan         gcc              libasan+libubsan     -                  gcc-libs         gcc
-.c....x. header:tcpd.h        libwrap0-dev     tcp_wrappers-devel   -                  -                tcpd-devel
+.c.l..x. header:tcpd.h        libwrap0-dev     tcp_wrappers-devel   -                  -                tcpd-devel
 .c.....s cmd:rsync            rsync            rsync                rsync              rsync            rsync
 .c.....s cmd:in.tftpd         tftpd-hpa        tftp-server          tftp-hpa           tftp-hpa         tftp
 .c.....s cmd:tftp             tftp-hpa         tftp                 tftp-hpa           tftp-hpa         tftp

@@ -378,9 +378,10 @@ const struct option service_rows[] = {
 		 "standard input: nothing, a header of the PROXY protocol, or variables." },
 
 	{ .name = "allow", .group = "Admission", .type = OPT_LIST, AT(allow), .check = check_not_empty, D,
-	  .doc = "Addresses and prefixes that may connect; everyone if not given, nobody if {}." },
+	  .doc = "Addresses, prefixes, names and .domains of hosts that may connect; everyone if not given, "
+		 "nobody if {}." },
 	{ .name = "deny", .type = OPT_LIST, AT(deny), .check = check_not_empty, D,
-	  .doc = "Addresses and prefixes that may not connect; wins over allow." },
+	  .doc = "Addresses, prefixes, names and .domains of hosts that may not connect; wins over allow." },
 	{ .name = "hours", .type = OPT_LIST, AT(hours), .check = check_not_empty, D,
 	  .doc = "When clients may connect, such as 08:00-17:30, by the machine's local time. An interval may "
 		 "go over midnight; the minute that it ends with is part of it, and 24:00 is the end of a day." },
@@ -416,7 +417,7 @@ const struct option service_rows[] = {
 		 "the daemon ends, 0 is not at all." },
 	{ .name = "tcp_wrappers", .type = OPT_STRING, AT(tcp_wrappers), .check = check_not_empty, D,
 	  .doc = "Asks /etc/hosts.allow and /etc/hosts.deny, with this name of a daemon (libwrap, where it is "
-		 "built in)." },
+		 "built in); off for not at all." },
 	{ .name = "ident", .type = OPT_ENUM, AT(ident), .def = "off", .words = ident_words, D,
 	  .doc = "Whether the client's machine is asked for the name of its user (RFC 1413): log tells it by "
 		 "an event, require refuses clients whose machine does not answer." },

@@ -180,7 +180,7 @@ watch(struct ident *i, short what)
 
 	left = left > 0 ? left : 1;
 	tv = (struct timeval){ left / 1000, (left % 1000) * 1000 };
-	event_assign(&i->event, i->base, i->fd, what | EV_PERSIST, ready_cb, i);
+	event_assign(&i->event, i->base, i->fd, (short)(what | EV_PERSIST), ready_cb, i);
 	return event_add(&i->event, &tv);
 }
 
@@ -223,16 +223,28 @@ ready_cb(evutil_socket_t fd, short what, void *arg)
 		ask(i);
 }
 
+static struct addr
+address_of(const struct sockaddr *sa)
+{
+	struct addr a = { .len = sa->sa_family == AF_INET6 ? sizeof(a.in6) : sizeof(a.in) };
+
+	memcpy(&a.storage, sa, a.len);
+	addr_unmap(&a.storage, &a.len);
+	return a;
+}
+
 struct ident *
 ident_ask(struct event_base *base, const struct sockaddr *peer, const struct sockaddr *local,
 	  int64_t timeout_ms, ident_cb cb, void *arg, struct error *err)
 {
-	struct ident *i = xcalloc(1, sizeof(*i));
-	struct addr to = { 0 }, from = { 0 };
+	struct addr to = address_of(peer), from = address_of(local);
+	struct ident *i;
 
-	to.len = from.len = peer->sa_family == AF_INET ? sizeof(to.in) : sizeof(to.in6);
-	memcpy(&to.storage, peer, to.len);
-	memcpy(&from.storage, local, from.len);
+	if (to.sa.sa_family != from.sa.sa_family) {
+		error_set(err, 0, "the two ends are of different families");
+		return NULL;
+	}
+	i = xcalloc(1, sizeof(*i));
 	i->base = base;
 	i->cb = cb;
 	i->arg = arg;

@@ -32,7 +32,7 @@ struct look_up {
 };
 
 struct peername {
-	TAILQ_ENTRY(peername) entry;
+	struct peername *next; /* of those that ask for the same */
 	struct entry *asked;
 	struct event timer;
 	peername_cb cb;
@@ -47,7 +47,7 @@ struct entry {
 	struct job *job; /* while it is being looked up */
 	int64_t until_ms;
 	char *name, *why;
-	TAILQ_HEAD(, peername) asking;
+	struct peername *asking; /* the first of them */
 };
 
 static struct entry *table[BUCKETS];
@@ -160,7 +160,7 @@ learn(struct entry *e, const char *name, const char *why)
 	e->until_ms = clock_monotonic_ms() + KEPT_MS;
 	TAILQ_INSERT_TAIL(&known, e, by_age);
 	nknown++;
-	while ((p = TAILQ_FIRST(&e->asking)))
+	while ((p = e->asking))
 		answer(p, e->name, e->why);
 	/* Only now: an answer may lead to a question, and what it is about must not go meanwhile. */
 	while (nknown > KNOWN_MAX)
@@ -198,7 +198,6 @@ start(struct event_base *base, const struct sockaddr *sa, struct error *err)
 
 	memcpy(&e->addr, sa,
 	       sa->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
-	TAILQ_INIT(&e->asking);
 	l->entry = e;
 	l->addr = e->addr;
 	e->job = job_start(base, &pool, &calls, l, err);
@@ -259,17 +258,22 @@ peername_ask(struct event_base *base, const struct sockaddr *sa, peername_cb cb,
 	p->arg = arg;
 	evtimer_assign(&p->timer, base, late_cb, p);
 	evtimer_add(&p->timer, &wait);
-	TAILQ_INSERT_TAIL(&e->asking, p, entry);
+	p->next = e->asking;
+	e->asking = p;
 	return p;
 }
 
 void
 peername_cancel(struct peername *p)
 {
+	struct peername **place;
+
 	if (!p)
 		return;
 	event_del(&p->timer);
-	TAILQ_REMOVE(&p->asked->asking, p, entry);
+	for (place = &p->asked->asking; *place != p; place = &(*place)->next)
+		;
+	*place = p->next;
 	free(p);
 }
 
@@ -280,8 +284,11 @@ peername_clear(void)
 		while (table[i]) {
 			struct entry *e = table[i];
 
-			while (!TAILQ_EMPTY(&e->asking))
-				peername_cancel(TAILQ_FIRST(&e->asking));
+			for (struct peername *p = e->asking, *next; p; p = next) {
+				next = p->next;
+				event_del(&p->timer);
+				free(p);
+			}
 			if (!e->job) {
 				forget(e);
 				continue;

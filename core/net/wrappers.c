@@ -5,6 +5,7 @@
 #include <event2/event_struct.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -44,25 +45,41 @@ static struct {
 
 /* --- the program --- */
 
-/* It stands beside the daemon's own. */
+/* The Makefile says where programs are installed. */
+#ifndef EVINET_SBINDIR
+#define EVINET_SBINDIR "/usr/sbin"
+#endif
+
+#define NAME "evinetd-wrappers"
+
+/* Beside the program that runs, wherever that has been put, or where it was to be installed: evinet and evinetd
+ * may be in different places. */
+static int
+find_program(struct error *err)
+{
+	ssize_t n = readlink("/proc/self/exe", helper.path, sizeof(helper.path) - sizeof(NAME));
+	char *slash;
+
+	helper.path[n > 0 ? n : 0] = '\0';
+	slash = strrchr(helper.path, '/');
+	if (slash) {
+		memcpy(slash + 1, NAME, sizeof(NAME));
+		if (access(helper.path, X_OK) == 0)
+			return 0;
+	}
+	snprintf(helper.path, sizeof(helper.path), "%s", EVINET_SBINDIR "/" NAME);
+	if (access(helper.path, X_OK) == 0)
+		return 0;
+	return error_set(err, errno, "%s, which is built where libwrap is", helper.path);
+}
+
 int
 wrappers_prepare(const struct rlimit *nofile, struct error *err)
 {
-	static const char name[] = "evinetd-wrappers";
-	ssize_t n = readlink("/proc/self/exe", helper.path, sizeof(helper.path) - sizeof(name));
-	char *slash;
-
-	if (n < 0)
-		return error_set(err, errno, "read /proc/self/exe");
-	helper.path[n] = '\0';
-	slash = strrchr(helper.path, '/');
-	memcpy(slash ? slash + 1 : helper.path, name, sizeof(name));
 	helper.set_nofile = nofile != NULL;
 	if (nofile)
 		helper.nofile = *nofile;
-	if (access(helper.path, X_OK) < 0)
-		return error_set(err, errno, "%s, which is built where libwrap is", helper.path);
-	return 0;
+	return find_program(err);
 }
 
 static void
@@ -255,12 +272,15 @@ let_next(struct event_base *base)
 }
 
 struct wrappers *
-wrappers_ask(struct event_base *base, const char *daemon, int fd, wrappers_cb cb, void *arg, struct error *err)
+wrappers_ask(struct event_base *base, const char *daemon, int fd, wrappers_cb cb, void *arg,
+	     struct error *err)
 {
 	static const struct timeval limit = { LIMIT_S, 0 };
 	struct wrappers *w = xcalloc(1, sizeof(*w));
 
-	*w = (struct wrappers){ .base = base, .daemon = daemon, .fd = fd, .answer = -1, .cb = cb, .arg = arg };
+	*w = (struct wrappers){
+		.base = base, .daemon = daemon, .fd = fd, .answer = -1, .cb = cb, .arg = arg
+	};
 	if (nasked >= AT_ONCE) {
 		TAILQ_INSERT_TAIL(&waiting, w, entry);
 	} else if (put_question(w, err) < 0) {

@@ -56,12 +56,23 @@ bad:
 	return error_set(err, 0, "\"%s\" is no address, prefix, name, .domain, \"unix\" or \"all\"", entry);
 }
 
-/* Not in capitals: what only looks like "all" must not be taken for the name of a host. */
+/* "127.0.0.l", "10.0.0.1x": a slip would become a name that nobody has. */
+static bool
+looks_like_address(const char *entry)
+{
+	size_t n = strspn(entry, "0123456789."), dots = 0;
+
+	for (size_t i = 0; i < n; i++)
+		dots += entry[i] == '.';
+	return *entry != '.' && dots >= 2 && !strchr(entry + n, '.');
+}
+
+/* Nor must "ALL" be the name of a host. */
 static bool
 is_name(const char *entry)
 {
-	return strcasecmp(entry, "all") != 0 && strcasecmp(entry, "unix") != 0 &&
-	       addr_is_name(entry + (*entry == '.'));
+	return !looks_like_address(entry) && strcasecmp(entry, "all") != 0 &&
+	       strcasecmp(entry, "unix") != 0 && addr_is_name(entry + (*entry == '.'));
 }
 
 int

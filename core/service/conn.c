@@ -292,7 +292,7 @@ say_hello(struct conn *c)
 
 /* Nothing was started: no `start`, no `end`, but one `refuse`. */
 void
-conn_refuse(struct conn *c, enum log_level level, const char *reason, const struct error *err)
+conn_refuse(struct conn *c, const char *reason, enum log_level level, const struct error *err)
 {
 	struct listener_socket *ls = c->wait_socket;
 	struct service *s = c->service;
@@ -351,7 +351,7 @@ conn_start(struct conn *c)
 			service_hold_nofile(c->service);
 		} else {
 			set_pending(c, false);
-			conn_refuse(c, LOG_LEVEL_WARNING, "fork", &err);
+			conn_refuse(c, "fork", LOG_LEVEL_WARNING, &err);
 		}
 		return;
 	}
@@ -369,7 +369,7 @@ conn_abandon(struct conn *c)
 
 	error_set(&err, EMFILE, "the daemon ends before a descriptor is free");
 	set_pending(c, false);
-	conn_refuse(c, LOG_LEVEL_WARNING, "fork", &err);
+	conn_refuse(c, "fork", LOG_LEVEL_WARNING, &err);
 }
 
 void

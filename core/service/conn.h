@@ -62,7 +62,7 @@ struct conn {
 	const char *hello, *sorry;
 	struct gate *gate; /* while it is not certain whether it may start */
 	bool pending;      /* waits for a descriptor */
-	bool close_only; /* a drain is needless, or somebody else has the connection */
+	bool close_only;   /* a drain is needless, or somebody else has the connection */
 	struct drain drain;
 };
 
@@ -90,7 +90,7 @@ void conn_kill(struct conn *, const char *how);
 
 /* One that has not started never will: one `refuse` is logged and its slot given back. The descriptor is closed,
  * if it still has one. */
-void conn_refuse(struct conn *, enum log_level, const char *reason, const struct error *);
+void conn_refuse(struct conn *, const char *reason, enum log_level, const struct error *);
 
 /* Drops one that waits for a descriptor: it never started, so the log says that it was refused. */
 void conn_abandon(struct conn *);

@@ -110,7 +110,7 @@ refuse(struct gate *g, const char *reason, const struct error *err, bool goodbye
 		farewell(base_of(s), c->fd, text_of(s, &s->gate->banner_deny), NULL, BANNER_MS);
 		c->fd = -1;
 	}
-	conn_refuse(c, LOG_LEVEL_INFO, reason, err);
+	conn_refuse(c, reason, LOG_LEVEL_INFO, err);
 	return REFUSED;
 }
 
@@ -241,7 +241,7 @@ log_user(struct service *s, uint64_t session, const char *peer, const char *user
 {
 	service_log(s, LOG_LEVEL_INFO, "ident",
 		    LOG_FIELDS(LOG_I("session", (int64_t)session), LOG_S("peer", peer), LOG_S("user", user),
-			       LOG_S("error", user ? NULL : err->text)));
+			       LOG_S("error", err ? err->text : NULL)));
 }
 
 static void
@@ -543,12 +543,13 @@ gate_release(struct service *s)
 {
 	struct gate_plan *plan = s->gate;
 	struct error err = { 0 };
-	struct note *n;
+	struct note *n, *next;
 
 	if (!plan)
 		return;
 	error_set(&err, 0, "the service ends before the answer");
-	while ((n = TAILQ_FIRST(&plan->notes))) {
+	for (n = TAILQ_FIRST(&plan->notes); n; n = next) {
+		next = TAILQ_NEXT(n, entry);
 		log_user(s, n->session, n->peer, NULL, &err);
 		free_note(n);
 	}

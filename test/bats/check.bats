@@ -636,6 +636,8 @@ service "every-key" {
 	warm = 3 warm_spawn = 1 warm_max_age = 2h warm_header = "env-line"
 	allow += { "192.0.2.0/24" } deny = { "10.1.0.0/16" }
 	instances = 3 per_source = 2 rate = "50/1s" rate_burst = 75 when_full = "refuse"
+	tcp_wrappers = "every" ident = "require" ident_timeout = 5s
+	banner = "$PWD/b" banner_allow = "$PWD/b a" banner_deny = "$PWD/b d"
 	log_events = { "start", "end" }
 	log { target = "file:$PWD/own.log" format = "text" level = "warning" }
 }

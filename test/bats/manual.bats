@@ -173,13 +173,15 @@ events_of_manual() {
 		grep -oE '"[a-z_]+"' "$REPO/core/policy/admit.c"
 		grep -oE 'turn_away\(s, ls, "[a-z_]+"' all
 		grep -oE '"reason", "[a-z_]+"' all
+		grep -oE '[^a-z]refuse(_why)?\((g|c->gate), "[a-z_]+"' all
+		grep -oE 'conn_refuse\(c, "[a-z_]+"' all
 		grep -oE 'conn_(set_end|kill)\(c, "[a-z]+"' all
 		grep -oE 'i->how = "[a-z]+"' all
 		grep -oE '[^a-z_](end|stream_finish)\(c, "[a-z]+"' all
 		grep -oE 'child_(fail|check)\(s, "[a-z_0-9]+"' all
 	} | grep -oE '"[a-z_0-9]+"$' | tr -d '"' | sort -u >words
 	cat words
-	for name in deny per_source hours ban fork timeout killed exit eof setresuid exec; do
+	for name in deny per_source hours ban fork wrappers timeout killed exit eof setresuid exec; do
 		grep -qx "$name" words
 	done
 	all_told "$MAN/evinetd.8" <words

@@ -108,6 +108,9 @@ mistakes(void)
 		"user@example.org",
 		"example.org/24",
 		"host.1",
+		"127.0.0.l",
+		"10.0.0.1x",
+		"10.0.x",
 		"gr\303\274n.example",
 		"Unix",
 		"*",
@@ -165,12 +168,20 @@ several(void)
 static void
 names(void)
 {
-	static const char *const in[] = { "host.example.org",   "HOST.Example.ORG", "host.example.org.", "a.example.com",
-					  "a.b.c.example.com.", "localhost",	"dotted.example",    NULL };
-	static const char *const out[] = {
-		"example.com", "xhost.example.org", "host.example.org.evil", "aexample.com", "example.org", "local",
-		"evil.example.com.net", "", ".", NULL
-	};
+	static const char *const in[] = { "host.example.org",   "HOST.Example.ORG",
+					  "host.example.org.",  "a.example.com",
+					  "a.b.c.example.com.", "localhost",
+					  "dotted.example",     NULL };
+	static const char *const out[] = { "example.com",
+					   "xhost.example.org",
+					   "host.example.org.evil",
+					   "aexample.com",
+					   "example.org",
+					   "local",
+					   "evil.example.com.net",
+					   "",
+					   ".",
+					   NULL };
 	struct acl acl = { 0 };
 
 	ok(acl_add(&acl, "host.example.org", NULL) == 0 && acl_add(&acl, ".example.com", NULL) == 0 &&
@@ -181,6 +192,9 @@ names(void)
 	for (const char *const *s = out; *s; s++)
 		ok(!acl_match_name(&acl, *s), "\"%s\" is not on the list", *s);
 	ok(!matches(&acl, "127.0.0.1") && !matches(&acl, "unix"), "no address is on a list of names");
+	ok(acl_add(&acl, "17.example.org", NULL) == 0 && acl_add(&acl, "1.2.3.4.dsl.example", NULL) == 0 &&
+		   acl_add(&acl, "1.lan", NULL) == 0,
+	   "labels that are numbers are fine in front of a domain");
 	acl_clear(&acl);
 	ok(!acl_match_name(&acl, "localhost"), "a cleared list has no names");
 }

