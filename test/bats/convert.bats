@@ -39,7 +39,7 @@ xinetd_conf() {
 			wait = no
 			user = $(id -un)
 			server = /bin/echo
-			server_args = hello "there" \\n
+			server_args = hello there \\n
 			env = A=1 B=2
 			nice = 5
 			umask = 022
@@ -66,7 +66,7 @@ xinetd_conf() {
 	CONF=$PWD/converted.conf
 	timeout 20 "$EVINETD" --check -c "$CONF"
 	start_evinetd
-	[ "$(ask "tcp:$HOST:7001" x)" = 'hello "there" \n' ]
+	[ "$(ask "tcp:$HOST:7001" x)" = 'hello there \n' ]
 }
 
 @test "an inetd.conf and what it is converted to are the same services, with the same answers" {
