@@ -268,7 +268,9 @@ is_host_name(const char *s)
 static int
 name(const char *word, struct strlist *out, struct error *err)
 {
-	static const char *const wrappers[] = { "ALL", "LOCAL", "KNOWN", "UNKNOWN", "PARANOID", NULL };
+	static const char *const wrappers[] = {
+		"ALL", "LOCAL", "KNOWN", "UNKNOWN", "PARANOID", "unix", NULL
+	};
 	struct prefix p = { 0 };
 	char host[256];
 	size_t len = strlen(word);
@@ -276,9 +278,7 @@ name(const char *word, struct strlist *out, struct error *err)
 	if (!is_host_name(word))
 		return error_set(err, 0, "\"%.60s\" is no address, prefix, network or name", word);
 	if (xinetd_word(word, wrappers) >= 0)
-		return error_set(err, 0,
-				 "\"%s\" means something in hosts.allow only; every address is 0.0.0.0 ::/0",
-				 word);
+		return error_set(err, 0, "\"%s\" is no name of a host; every address is 0.0.0.0 ::/0", word);
 	if (find_network(word, &p)) {
 		if (!p.bits)
 			return error_set(err, 0,
