@@ -144,15 +144,16 @@ xinetd_conf() {
 }
 
 @test "a file that cannot be read is one line on standard error, nothing on standard output, and status 78" {
-	local kind
+	local kind file
 	for kind in xinetd inetd systemd; do
+		file=missing.$([ "$kind" = systemd ] && echo socket || echo conf)
 		status=0
-		timeout 20 "$EVINET" convert "$kind" "missing.$kind" >out 2>err || status=$?
+		timeout 20 "$EVINET" convert "$kind" "$file" >out 2>err || status=$?
 		[ "$status" = 78 ]
 		[ ! -s out ]
 		cat err
 		[ "$(wc -l <err)" = 1 ]
-		grep -q "^missing.$kind: " err
+		grep -q "^$file: " err
 	done
 }
 

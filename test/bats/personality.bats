@@ -225,7 +225,10 @@ answers() {
 	[ "$(log_lines 'queuesize=7')" = 2 ]
 	[ "$(ask "tcp:$HOST:7001" x)" = hello ]
 	[ "$(ask "tcp:$HOST:7001" x)" = hello ]
+	# The third has to wait, and for ten minutes.
+	connect 5 7001 "$HOST"
 	wait_for_log 'why=rate'
+	disconnect 5
 	local i
 	for i in 1 2 3; do
 		[ "$(ask "tcp:$HOST:7002" x)" = own ]
