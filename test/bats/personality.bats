@@ -153,12 +153,13 @@ own_etc() {
 	xinetd_conf
 	sed -e 's/hello/slow/' -e 's/7001/7002/' -e 's|/bin/echo|/bin/cat|' -e '/server_args/d' -e '1,4d' xinetd.conf >more
 	cat more >>xinetd.conf
-	start_as xinetd 7002 -d -f xinetd.conf -limit 1
+	sed -i 's/log_type = .*/&\n\tlog_on_failure = HOST/' xinetd.conf
+	start_as xinetd 'Started working' -d -f xinetd.conf -limit 1
 	connect 5 7002 "$HOST"
 	say 5 first
 	[ "$(hear 5)" = first ]
 	[ -z "$(ask "tcp:$HOST:7001" x)" ]
-	wait_for_log process_limit
+	wait_until grep -q '^[^ ]* FAIL: hello process_limit from=127.0.0.1$' xlog
 	disconnect 5
 	wait_until answers "tcp:$HOST:7001" hello
 }
