@@ -199,6 +199,18 @@ answers() {
 	[ ! -e pid ]
 }
 
+@test "inetd keeps running although every line is a comment, and ends with 78 if the file is not there" {
+	echo "#7001 stream tcp4 nowait root /bin/echo echo hello" >inetd.conf
+	as inetd
+	in_background ./inetd "-p$PWD/pid" inetd.conf
+	kill -TERM "$(cat pid)"
+	wait_until is_gone "${HELPERS[0]}"
+	status=0
+	timeout 60 ./inetd -i missing.conf >out 2>&1 || status=$?
+	[ "$status" = 78 ]
+	grep -q 'config_error file=missing.conf' out
+}
+
 @test "inetd -i, -f and -d stay in the foreground" {
 	inetd_conf
 	local option
