@@ -80,7 +80,7 @@ own_etc() {
 	RUN=$EVINETD
 }
 
-@test "xinetd in the foreground serves its file, keeps a pidfile, and ends with INT" {
+@test "xinetd in the foreground serves its file, keeps a pidfile, and ends with INT (B41)" {
 	xinetd_conf
 	start_as xinetd 7001 -dontfork -f xinetd.conf -filelog filelog -pidfile pid
 	[ "$(ask "tcp:$HOST:7001" x)" = hello ]
@@ -102,7 +102,7 @@ own_etc() {
 	[ -s filelog ]
 }
 
-@test "the file of -filelog is opened anew at HUP" {
+@test "the file of -filelog is opened anew at HUP (B42)" {
 	xinetd_conf
 	start_as xinetd 7001 -dontfork -f xinetd.conf -filelog filelog
 	mv filelog filelog.1
@@ -110,7 +110,7 @@ own_etc() {
 	wait_for_file filelog
 }
 
-@test "xinetd takes the options that need nothing done, and tells of those that it does not know" {
+@test "xinetd takes the options that need nothing done, and tells of those that it does not know (B41)" {
 	as xinetd
 	status=0
 	./xinetd -loop 10 -pid -inetd_ipv6 -inetd_compat -reuse -cc 5 -logprocs 3 -shutdownprocs 2 -stayalive \
@@ -142,7 +142,7 @@ own_etc() {
 	wait_until is_gone "${HELPERS[0]}"
 }
 
-@test "xinetd -d stays in the foreground and logs to standard error, without a terminal" {
+@test "xinetd -d stays in the foreground and logs to standard error, without a terminal (B41)" {
 	xinetd_conf
 	start_as xinetd 7001 -d -f xinetd.conf
 	kill -0 "$DAEMON"

@@ -68,7 +68,7 @@ entry() {
 	[ "$(cut -f 1 "$ADDRS" | sort | xargs)" = 'colour echo hello' ]
 }
 
-@test "only_from of the defaults holds for an entry that stands in front of them" {
+@test "only_from of the defaults holds for an entry that stands in front of them (B7)" {
 	xinetd_conf </dev/null
 	entry closed 7001 'server = /bin/echo' 'server_args = open'
 	{
