@@ -151,8 +151,8 @@ own_etc() {
 
 @test "xinetd -limit is for the programs of all services together" {
 	xinetd_conf
-	sed -e 's/hello/slow/' -e 's/7001/7002/' -e 's|/bin/echo|/bin/cat|' -e '/server_args/d' -e '1,4d' xinetd.conf >more
-	cat more >>xinetd.conf
+	sed -e 's/hello/slow/' -e 's/7001/7002/' -e 's|/bin/echo|/bin/cat|' -e '/server_args/d' -e '1,4d' xinetd.conf >second.conf
+	cat second.conf >>xinetd.conf
 	sed -i 's/log_type = .*/&\n\tlog_on_failure = HOST/' xinetd.conf
 	start_as xinetd 'Started working' -d -f xinetd.conf -limit 1
 	connect 5 7002 "$HOST"
