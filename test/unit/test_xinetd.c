@@ -1201,6 +1201,7 @@ addresses(void)
 		"LOCAL",
 		"all",
 		"unix",
+		"ALL.",
 		"@netgroup",
 		"a,b",
 		"host:80",
