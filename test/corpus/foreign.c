@@ -1,4 +1,4 @@
-/* Prints what a reader makes of a file: foreign_dump xinetd|inetd|systemd FILE. First the services with
+/* Prints what a reader makes of a file: foreign xinetd|inetd|systemd FILE. First the services with
  * their rows, then the remarks. */
 #include <stdio.h>
 #include <string.h>
