@@ -266,6 +266,16 @@ answers() {
 	done
 }
 
+@test "the help under both names fits a terminal" {
+	as xinetd
+	as inetd
+	./xinetd -help >help
+	./inetd --help >>help
+	grep -q -- '-dontfork' help
+	grep -q -- '--rate N' help
+	[ "$(awk 'length > 80' help | wc -l)" = 0 ]
+}
+
 @test "make install makes the links that are asked for, replaces no other program, and uninstall removes them" {
 	local sbin=root/usr/local/sbin
 	install_as() {
