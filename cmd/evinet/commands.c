@@ -4,7 +4,7 @@
 
 const struct evinet_command evinet_commands[] = {
 	{ "check", "[FILE]", "list every problem of a configuration", evinet_check },
-	{ "convert", "KIND FILE...", "print xinetd, inetd or systemd services as evinetd configuration",
+	{ "convert", "KIND FILE...", "print xinetd, inetd or systemd files as configuration",
 	  evinet_convert },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -186,6 +186,7 @@ inetd_main(int argc, char **argv)
 	int first, status = EX_USAGE;
 
 	c.daemon.background = true;
+	c.daemon.stay = true; /* a file where all lines are comments is nothing unusual */
 	if (cmdline_parse("inetd", inetd_options, argc, argv, set_option, &c, &first) == 0) {
 		if (c.what == VERSION)
 			printf("inetd: evinetd %s, started as inetd\n", EVINET_VERSION);

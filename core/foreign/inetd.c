@@ -456,8 +456,10 @@ use_key(struct source *s, struct inetd_entry *e, struct keyed *k, const char *ke
 {
 	struct foreign *f = s->reader->out;
 
-	if (has(&k->seen, key))
+	if (has(&k->seen, key)) {
 		inetd_bad(f, e, key, "is given twice");
+		return;
+	}
 	strlist_add(&k->seen, key);
 	if (strcmp(key, "args") == 0)
 		strlist_copy(&e->argv, values);

@@ -162,10 +162,10 @@ why_off(struct conversion *c, const struct xinetd_entry *e)
 static void
 note_off(struct conversion *c, const struct xinetd_entry *e, const char *why)
 {
-	warn_of_comment(c->out,
-			find_setting(e, KEY_DISABLE) ? find_setting(e, KEY_DISABLE)
-						     : &(struct xinetd_setting){ 0 },
-			id_of(e));
+	const struct xinetd_setting *disable = find_setting(e, KEY_DISABLE);
+
+	if (disable)
+		warn_of_comment(c->out, disable, id_of(e));
 	foreign_remark(c->out, FOREIGN_NOTE, e->file, e->line, id_of(e), NULL, "%s", why);
 	if (e->bad)
 		foreign_remark(c->out, FOREIGN_WARNING, e->file, e->bad_line, id_of(e), NULL, "%s", e->bad);

@@ -260,10 +260,18 @@ wrappers_row(struct xinetd_service *s)
 
 	if (s->flags & FLAG_NOLIBWRAP || (s->types & TYPE_RPC && !s->dgram) || !name)
 		return;
-	if (has_rules(xinetd_machine.hosts_allow) || has_rules(xinetd_machine.hosts_deny))
+	if (!has_rules(xinetd_machine.hosts_allow) && !has_rules(xinetd_machine.hosts_deny)) {
+		if (t)
+			xinetd_note(s, t,
+				    "neither hosts.allow nor hosts.deny has a rule, so nobody asks them");
+	} else if (s->wait) {
+		xinetd_refuse(
+			s, t,
+			"hosts.allow and hosts.deny cannot be asked with wait = yes; flags = NOLIBWRAP if they "
+			"have nothing to do with it");
+	} else {
 		xinetd_row1(s, t, NULL, "tcp_wrappers", "%s", name);
-	else if (t)
-		xinetd_note(s, t, "neither hosts.allow nor hosts.deny has a rule, so nobody asks them");
+	}
 }
 
 /* --- the log --- */
@@ -418,21 +426,19 @@ log_type_rows(struct xinetd_service *s)
 	return true;
 }
 
+/* Nobody waits for the answer unless it is required. */
 static void
-ident_row(struct xinetd_service *s, const struct xinetd_setting *success, const struct strlist *words)
+ident_row(struct xinetd_service *s, const struct xinetd_setting *asked)
 {
 	const struct xinetd_setting *flags = xinetd_get(s, KEY_FLAGS);
 	bool required = s->flags & FLAG_IDONLY;
 
-	if (s->dgram || s->wait) {
-		if (required)
-			xinetd_refuse(s, flags, "IDONLY needs socket_type = stream and wait = no");
-		return;
-	}
-	if (required)
+	if (required && (s->dgram || s->wait))
+		xinetd_refuse(s, flags, "IDONLY needs socket_type = stream and wait = no");
+	else if (required)
 		xinetd_row1(s, flags, NULL, "ident", "require");
-	else if (has_word(words, "userid"))
-		xinetd_row1(s, success, NULL, "ident", "log");
+	else if (asked && !s->dgram && !s->wait)
+		xinetd_row1(s, asked, NULL, "ident", "log");
 }
 
 static void
@@ -447,7 +453,7 @@ log_rows(struct xinetd_service *s)
 		xinetd_row(s, t, "log", "success", &success);
 	if (f || own)
 		xinetd_row(s, f, "log", "failure", &failure);
-	ident_row(s, t, &success);
+	ident_row(s, has_word(&success, "userid") ? t : has_word(&failure, "userid") ? f : NULL);
 	strlist_clear(&success);
 	strlist_clear(&failure);
 }

@@ -265,33 +265,38 @@ is_host_name(const char *s)
 	return letter;
 }
 
+/* What an access list would take for something else than a host. */
+static bool
+is_reserved(const char *s)
+{
+	static const char *const words[] = { "ALL", "LOCAL", "KNOWN", "UNKNOWN", "PARANOID", "unix", NULL };
+
+	return xinetd_word(s, words) >= 0;
+}
+
 static int
 name(const char *word, struct strlist *out, struct error *err)
 {
-	static const char *const wrappers[] = { "ALL", "LOCAL", "KNOWN", "UNKNOWN", "PARANOID", NULL };
 	struct prefix p = { 0 };
 	char host[256];
 	size_t len = strlen(word);
 
 	if (!is_host_name(word))
 		return error_set(err, 0, "\"%.60s\" is no address, prefix, network or name", word);
-	if (xinetd_word(word, wrappers) >= 0)
-		return error_set(err, 0,
-				 "\"%s\" means something in hosts.allow only; every address is 0.0.0.0 ::/0",
-				 word);
-	if (find_network(word, &p)) {
-		if (!p.bits)
-			return error_set(err, 0,
-					 "\"%s\" is every address in %s; write 0.0.0.0 if that is meant",
-					 word, xinetd_machine.networks);
-		add_prefix(p, out);
-		return 0;
-	}
 	for (size_t i = 0; i <= len; i++)
 		host[i] = (char)tolower((unsigned char)word[i]);
 	if (host[len - 1] == '.')
 		host[len - 1] = '\0';
-	strlist_add(out, host);
+	if (is_reserved(host))
+		return error_set(err, 0, "\"%s\" is no name of a host; every address is 0.0.0.0 ::/0", word);
+	if (!find_network(host, &p)) {
+		strlist_add(out, host);
+		return 0;
+	}
+	if (!p.bits)
+		return error_set(err, 0, "\"%s\" is every address in %s; write 0.0.0.0 if that is meant",
+				 word, xinetd_machine.networks);
+	add_prefix(p, out);
 	return 0;
 }
 

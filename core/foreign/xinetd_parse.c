@@ -443,8 +443,13 @@ include_dir(struct source *s, const char *dir)
 	}
 	for (int i = 0; i < n; i++) {
 		char *path = xasprintf("%s/%s", dir, names[i]->d_name);
+		struct stat st;
 
-		parse_file(s->p, path, s);
+		if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+			foreign_remark(s->p->out, FOREIGN_WARNING, s->file, s->line, NULL, "includedir",
+				       "%s is not read, because it is no plain file", path);
+		else
+			parse_file(s->p, path, s);
 		free(path);
 		free(names[i]);
 	}

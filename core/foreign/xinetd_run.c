@@ -490,6 +490,9 @@ user_rows(struct xinetd_service *s)
 		return;
 	}
 	name = user->values.items[0];
+	if (strchr(name, ':'))
+		xinetd_refuse(s, user, "\"%.60s\" is no user; a group goes into an attribute of its own",
+			      name);
 	if (is_number(name)) {
 		int64_t uid;
 

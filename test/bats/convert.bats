@@ -39,7 +39,7 @@ xinetd_conf() {
 			wait = no
 			user = $(id -un)
 			server = /bin/echo
-			server_args = hello "there" \\n
+			server_args = hello there \\n
 			env = A=1 B=2
 			nice = 5
 			umask = 022
@@ -66,7 +66,7 @@ xinetd_conf() {
 	CONF=$PWD/converted.conf
 	timeout 20 "$EVINETD" --check -c "$CONF"
 	start_evinetd
-	[ "$(ask "tcp:$HOST:7001" x)" = 'hello "there" \n' ]
+	[ "$(ask "tcp:$HOST:7001" x)" = 'hello there \n' ]
 }
 
 @test "an inetd.conf and what it is converted to are the same services, with the same answers" {
@@ -144,15 +144,16 @@ xinetd_conf() {
 }
 
 @test "a file that cannot be read is one line on standard error, nothing on standard output, and status 78" {
-	local kind
+	local kind file
 	for kind in xinetd inetd systemd; do
+		file=missing.$([ "$kind" = systemd ] && echo socket || echo conf)
 		status=0
-		timeout 20 "$EVINET" convert "$kind" "missing.$kind" >out 2>err || status=$?
+		timeout 20 "$EVINET" convert "$kind" "$file" >out 2>err || status=$?
 		[ "$status" = 78 ]
 		[ ! -s out ]
 		cat err
 		[ "$(wc -l <err)" = 1 ]
-		grep -q "^missing.$kind: " err
+		grep -q "^$file: " err
 	done
 }
 

@@ -80,7 +80,7 @@ own_etc() {
 	RUN=$EVINETD
 }
 
-@test "xinetd in the foreground serves its file, keeps a pidfile, and ends with INT" {
+@test "xinetd in the foreground serves its file, keeps a pidfile, and ends with INT (B41)" {
 	xinetd_conf
 	start_as xinetd 7001 -dontfork -f xinetd.conf -filelog filelog -pidfile pid
 	[ "$(ask "tcp:$HOST:7001" x)" = hello ]
@@ -102,7 +102,7 @@ own_etc() {
 	[ -s filelog ]
 }
 
-@test "the file of -filelog is opened anew at HUP" {
+@test "the file of -filelog is opened anew at HUP (B42)" {
 	xinetd_conf
 	start_as xinetd 7001 -dontfork -f xinetd.conf -filelog filelog
 	mv filelog filelog.1
@@ -110,7 +110,7 @@ own_etc() {
 	wait_for_file filelog
 }
 
-@test "xinetd takes the options that need nothing done, and tells of those that it does not know" {
+@test "xinetd takes the options that need nothing done, and tells of those that it does not know (B41)" {
 	as xinetd
 	status=0
 	./xinetd -loop 10 -pid -inetd_ipv6 -inetd_compat -reuse -cc 5 -logprocs 3 -shutdownprocs 2 -stayalive \
@@ -142,7 +142,7 @@ own_etc() {
 	wait_until is_gone "${HELPERS[0]}"
 }
 
-@test "xinetd -d stays in the foreground and logs to standard error, without a terminal" {
+@test "xinetd -d stays in the foreground and logs to standard error, without a terminal (B41)" {
 	xinetd_conf
 	start_as xinetd 7001 -d -f xinetd.conf
 	kill -0 "$DAEMON"
@@ -151,14 +151,15 @@ own_etc() {
 
 @test "xinetd -limit is for the programs of all services together" {
 	xinetd_conf
-	sed -e 's/hello/slow/' -e 's/7001/7002/' -e 's|/bin/echo|/bin/cat|' -e '/server_args/d' -e '1,4d' xinetd.conf >more
-	cat more >>xinetd.conf
-	start_as xinetd 7002 -d -f xinetd.conf -limit 1
+	sed -e 's/hello/slow/' -e 's/7001/7002/' -e 's|/bin/echo|/bin/cat|' -e '/server_args/d' -e '1,4d' xinetd.conf >second.conf
+	cat second.conf >>xinetd.conf
+	sed -i 's/log_type = .*/&\n\tlog_on_failure = HOST/' xinetd.conf
+	start_as xinetd 'Started working' -d -f xinetd.conf -limit 1
 	connect 5 7002 "$HOST"
 	say 5 first
 	[ "$(hear 5)" = first ]
 	[ -z "$(ask "tcp:$HOST:7001" x)" ]
-	wait_for_log process_limit
+	wait_until grep -q '^[^ ]* FAIL: hello process_limit from=127.0.0.1$' xlog
 	disconnect 5
 	wait_until answers "tcp:$HOST:7001" hello
 }
@@ -198,6 +199,18 @@ answers() {
 	[ ! -e pid ]
 }
 
+@test "inetd keeps running although every line is a comment, and ends with 78 if the file is not there" {
+	echo "#7001 stream tcp4 nowait root /bin/echo echo hello" >inetd.conf
+	as inetd
+	in_background ./inetd "-p$PWD/pid" inetd.conf
+	kill -TERM "$(cat pid)"
+	wait_until is_gone "${HELPERS[0]}"
+	status=0
+	timeout 60 ./inetd -i missing.conf >out 2>&1 || status=$?
+	[ "$status" = 78 ]
+	grep -q 'config_error file=missing.conf' out
+}
+
 @test "inetd -i, -f and -d stay in the foreground" {
 	inetd_conf
 	local option
@@ -225,7 +238,10 @@ answers() {
 	[ "$(log_lines 'queuesize=7')" = 2 ]
 	[ "$(ask "tcp:$HOST:7001" x)" = hello ]
 	[ "$(ask "tcp:$HOST:7001" x)" = hello ]
+	# The third has to wait, and for ten minutes.
+	connect 5 7001 "$HOST"
 	wait_for_log 'why=rate'
+	disconnect 5
 	local i
 	for i in 1 2 3; do
 		[ "$(ask "tcp:$HOST:7002" x)" = own ]
@@ -248,6 +264,16 @@ answers() {
 		[ "$(wc -l <err)" = 1 ]
 		grep -q '^inetd: ' err
 	done
+}
+
+@test "the help under both names fits a terminal" {
+	as xinetd
+	as inetd
+	./xinetd -help >help
+	./inetd --help >>help
+	grep -q -- '-dontfork' help
+	grep -q -- '--rate N' help
+	[ "$(awk 'length > 80' help | wc -l)" = 0 ]
 }
 
 @test "make install makes the links that are asked for, replaces no other program, and uninstall removes them" {

@@ -36,14 +36,11 @@ entry() {
 }
 
 @test "an xinetd.conf with its folder runs unchanged: programs, defaults, internals, and nothing that is disabled" {
-	xinetd_conf <<-'END'
-		instances	= 60
-		env		= COLOUR=green
-	END
+	xinetd_conf <<<'	instances	= 1'
 	entry hello 7001 'server = /bin/echo' 'server_args = hello from xinetd.d'
-	entry colour 7002 'server = /bin/sh' "server_args = $PWD/script"
+	entry colour 7002 'server = /bin/sh' "server_args = $PWD/script" 'env = COLOUR=green'
 	# shellcheck disable=SC2016 # the service expands it
-	echo 'echo "$COLOUR $REMOTE_HOST"' >script
+	echo 'echo "$COLOUR $REMOTE_HOST"; read x' >script
 	entry off 7003 'server = /bin/echo' 'disable = yes'
 	cp xinetd.d/hello xinetd.d/hello.rpmsave
 	cp xinetd.d/hello 'xinetd.d/hello~'
@@ -61,13 +58,17 @@ entry() {
 	END
 	start_evinetd -x xinetd.conf
 	[ "$(ask "tcp:$HOST:7001" x)" = 'hello from xinetd.d' ]
-	[ "$(ask "tcp:$HOST:7002" x)" = 'green 127.0.0.1' ]
+	connect 5 7002 "$HOST"
+	[ "$(hear 5)" = 'green 127.0.0.1' ]
+	# One is as many as the defaults allow.
+	[ -z "$(ask "tcp:$HOST:7002" x)" ]
+	disconnect 5
 	[ "$(ask "tcp:$HOST:7004" 'an echo')" = 'an echo' ]
 	nobody_listens "tcp:$HOST:7003"
 	[ "$(cut -f 1 "$ADDRS" | sort | xargs)" = 'colour echo hello' ]
 }
 
-@test "only_from of the defaults holds for an entry that stands in front of them" {
+@test "only_from of the defaults holds for an entry that stands in front of them (B7)" {
 	xinetd_conf </dev/null
 	entry closed 7001 'server = /bin/echo' 'server_args = open'
 	{
@@ -127,19 +128,19 @@ entry() {
 @test "xinetd(...) in a configuration is relative to it, takes patterns, and is under its defaults" {
 	xinetd_conf </dev/null
 	entry hello 7001 'server = /bin/sh' "server_args = $PWD/script" "log_type = FILE $PWD/xlog"
-	entry other 7002 'server = /bin/sh' "server_args = $PWD/script" "log_type = FILE $PWD/xlog" 'umask = 027'
-	echo 'umask' >script
+	entry other 7002 'server = /bin/sh' "server_args = $PWD/script" "log_type = FILE $PWD/xlog" 'nice = 5'
+	echo nice >script
 	mkdir etc
 	cp xinetd.d/hello etc/one.x
 	cp xinetd.d/other etc/two.x
 	CONF=$PWD/etc/evinetd.conf
 	configure <<'END'
 xinetd("*.x")
-defaults { umask = 0077 }
+defaults { nice = 3 }
 END
 	start_evinetd
-	[ "$(ask "tcp:$HOST:7001" x)" = 0077 ]
-	[ "$(ask "tcp:$HOST:7002" x)" = 0027 ]
+	[ "$(ask "tcp:$HOST:7001" x)" = 3 ]
+	[ "$(ask "tcp:$HOST:7002" x)" = 5 ]
 }
 
 @test "a name that two files have is a problem that names both places" {

@@ -21,7 +21,7 @@ fi
 
 # core without what needs the loop: the targets are about texts.
 objects=()
-for source in core/base/*.c core/conf/*.c core/policy/*.c core/sys/*.c; do
+for source in core/base/*.c core/conf/*.c core/foreign/*.c core/policy/*.c core/sys/*.c; do
 	[ "$source" = core/sys/reap.c ] || objects+=("$out/${source%.c}.o")
 done
 objects+=("$out/handlers/muxline.o")

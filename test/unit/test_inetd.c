@@ -49,6 +49,7 @@ test_plain_entries(void)
 	is(row("9005", "listen"), "tcp6:*:9005", "tcp6only is IPv6");
 	is(row("9005", "exec"), "/bin/cat", "no argument");
 	is_int(service("9005")->line, 8, "a service knows its line");
+	ok(loads(), "a configuration of ours can say all of that");
 }
 
 static void
@@ -75,6 +76,7 @@ test_internal(void)
 	is(row("tcpmux", "listen"), "tcp:*:1", "tcpmux has a port");
 	ok(is_refused("auth") && said(FOREIGN_ERROR, 7, "no internal service \"auth\""), "auth is not there");
 	ok(is_refused("9999"), "nor is 9999");
+	ok(loads(), "a configuration of ours can say all of that");
 }
 
 static void
@@ -106,6 +108,7 @@ test_hosts(void)
 	   "an address of the other family");
 	is(row("9010", "listen"), "tcp4:127.0.0.1:9010", "of several addresses those of the family stay");
 	ok(is_refused("9011"), "what cannot be a host is refused");
+	ok(loads(), "a configuration of ours can say all of that");
 }
 
 static void
@@ -161,6 +164,7 @@ test_limits(void)
 	ok(said(FOREIGN_WARNING, 10, "httpready"), "an accept filter is warned about");
 	is(row("9011", "wait"), "true", "nowait with datagrams is wait");
 	ok(said(FOREIGN_WARNING, 11, "taken as wait"), "and warned about");
+	ok(loads(), "a configuration of ours can say all of that");
 }
 
 static void
@@ -184,6 +188,7 @@ test_users(void)
 	ok(is_refused("9006") && said(FOREIGN_ERROR, 6, "placeholder"), "a template is told apart");
 	ok(is_refused("9007") && said(FOREIGN_ERROR, 7, "user: expected a user, not the path"),
 	   "a user that was left out");
+	ok(loads(), "a configuration of ours can say all of that");
 }
 
 static void
@@ -208,6 +213,7 @@ test_unix(void)
 	ok(is_refused("relative"), "a relative path");
 	is_int((long long)remarks(FOREIGN_ERROR), 4,
 	       "a path with tcp, half of the form, and seqpacket with tcp as well");
+	ok(loads(), "a configuration of ours can say all of that");
 }
 
 static void
@@ -230,6 +236,7 @@ test_rpc_and_tcpmux(void)
 	is(row("who", "tcpmux"), "who", "tcpmux/+NAME");
 	is(row("who", "tcpmux_plus"), "true", "tcpmux says + for it");
 	ok(is_refused("x"), "tcpmux with datagrams");
+	ok(loads(), "a configuration of ours can say all of that");
 }
 
 static void
@@ -262,6 +269,7 @@ test_argv0(void)
 	is(row("9011", "exec"), "/bin/sh|-c|cat; sleep 1|x y", "quotes keep blanks together");
 	ok(is_refused("9012") && said(FOREIGN_ERROR, 12, "quote"), "a quote that is not closed");
 	ok(said(FOREIGN_WARNING, 13, "argv[0] looks forgotten"), "of a refused entry argv[0] is told too");
+	ok(loads(), "a configuration of ours can say all of that");
 }
 
 static void
@@ -303,6 +311,8 @@ test_keyed(void)
 	is(row("5438", "listen"), "tcp:127.0.0.1:5438", "both notations in one file");
 	ok(is_refused("5439") && said(FOREIGN_ERROR, 15, "wait: is given twice"), "a key twice");
 	ok(is_refused("5440"), "a policy that would not be kept");
+
+	ok(loads(), "a configuration of ours can say all of that");
 
 	conf("5432 on protocol = tcp,\n"
 	     "5433 stream tcp nowait root /bin/cat cat\n"
@@ -400,6 +410,7 @@ test_tcpd(void)
 	is(row("9002", "exec"), "/usr/sbin/in.nosuchd",
 	   "a program without a path is where tcpd looks for it");
 	is(row("9002", "argv0"), "in.nosuchd", "with its argv[0]");
+	ok(loads(), "a configuration of ours can say all of that");
 }
 
 int

@@ -72,6 +72,10 @@ statements(void)
 	scans("service a {\n rlimit {\n  files = 1\n }\n listener { host = h }\n}",
 	      "service@1<a>{rlimit@2{files@3=3} listener@5{host@5=5}}", "blocks in blocks");
 	scans("include(\"a\")\ninclude('b', \"c\")", "include@1()1 include@2()2,2", "calls");
+	scans("x = { 1 2 } ; (\nxinetd(\"a\")\n= =\nsystemd(\"b\") inetd(\"c\")",
+	      "xinetd@2()2 systemd@4()4 inetd@4()4 | 1: expected , or } in the list"
+	      " | 3: expected service, defaults, log or include",
+	      "a call on a line of its own is found again behind an error");
 	scans("x\n=\n1", "x@1=3", "a statement may be spread over lines");
 	scans("service a { service = x }", "service@1<a>{service@1=1}", "a key may have the name of a block");
 	scans("service a {\r\n x = 1\r\n y = 2\r\n}\r\nz = 3\r\n", "service@1<a>{x@2=2 y@3=3} z@5=5",

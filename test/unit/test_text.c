@@ -54,6 +54,17 @@ lists(void)
 	strlist_add(&b, "first");
 	strlist_add(&b, "second");
 	ok(!strlist_equal(&a, &b), "a list with another string is not equal");
+	{
+		size_t total = a.n + b.n;
+		char *moved = b.items[0];
+
+		strlist_move(&a, &b);
+		ok(a.n == total && a.items[total - 2] == moved && !a.items[total],
+		   "what is moved is behind what was there, and stays where it is in memory");
+		ok(b.n == 0 && !b.items, "nothing is left where it was");
+		strlist_move(&a, &b);
+		ok(a.n == total, "moving nothing changes nothing");
+	}
 	strlist_clear(&a);
 	strlist_clear(&b);
 }

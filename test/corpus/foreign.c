@@ -1,4 +1,4 @@
-/* Prints what a reader makes of a file: foreign_dump xinetd|inetd|systemd FILE. First the services with
+/* Prints what a reader makes of a file: foreign xinetd|inetd|systemd FILE. First the services with
  * their rows, then the remarks. */
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +42,8 @@ main(int argc, char **argv)
 	else
 		systemd_read(argv[2], &f);
 	for (size_t i = 0; i < f.nservices; i++) {
-		printf("service %s %s\n", f.services[i].name, f.services[i].refused ? "refused" : "runs");
+		printf("service %s %s  # %s:%d\n", f.services[i].name,
+		       f.services[i].refused ? "refused" : "runs", f.services[i].file, f.services[i].line);
 		for (size_t j = 0; j < f.services[i].nrows; j++)
 			print_row(&f.services[i].rows[j]);
 	}
