@@ -181,10 +181,12 @@ good_name(const char *id, char *name, size_t size)
 {
 	size_t i = 0;
 
-	for (; id[i] && i < size - 1; i++) {
+	for (; i < size - 1 && id[i]; i++) {
 		unsigned char b = (unsigned char)id[i];
 
-		name[i] = b <= ' ' || b >= 0x7f || strchr(":\"\\=", b) ? '_' : (char)b;
+		name[i] = id[i];
+		if (b <= ' ' || b >= 0x7f || strchr(":\"\\=", b))
+			name[i] = '_';
 	}
 	name[i] = '\0';
 }

@@ -167,7 +167,7 @@ typedef int xinetd_word_fn(struct xinetd_service *, const struct xinetd_setting 
 
 /* All settings of a list, defaults first, as one list without repetitions. The last setting, or NULL if
  * there is none. */
-const struct xinetd_setting *xinetd_fold(struct xinetd_service *, enum xinetd_key, xinetd_word_fn *,
+const struct xinetd_setting *xinetd_fold(struct xinetd_service *s, enum xinetd_key key, xinetd_word_fn *word,
 					 struct strlist *out);
 
 /* Remarks about a setting; NULL for the entry as a whole. The first refuses the service as well. */

@@ -9,7 +9,7 @@
 
 /* Whom a service admits and how many, what a client is told, and what is logged. */
 
-enum { MOST = 1000000, DAY = 86400 };
+enum { MOST = 1000000, DAY = 86400, LOG_LEAST = 5120, LOG_MOST = 20480 };
 
 /* --- addresses --- */
 
@@ -349,7 +349,8 @@ read_log_size(const char *s, int64_t *out)
 	return !strpbrk(s, "gG") && parse_size(s, out, NULL) == 0 && *out < INT64_MAX / 4;
 }
 
-/* Behind the path: where a warning is due, and where nothing more is written. */
+/* Behind the path: where a warning is due, and where nothing more is written: if it is not said, a hundredth
+ * later, within limits. */
 static void
 limit_row(struct xinetd_service *s, const struct xinetd_setting *t)
 {
@@ -364,7 +365,7 @@ limit_row(struct xinetd_service *s, const struct xinetd_setting *t)
 		return;
 	}
 	more = soft / 100;
-	more = more < 5 * 1024 ? 5 * 1024 : more > 20 * 1024 ? 20 * 1024 : more;
+	more = more < LOG_LEAST ? LOG_LEAST : more > LOG_MOST ? LOG_MOST : more;
 	if (v->n == 3)
 		hard = soft + more;
 	if (hard < soft)

@@ -285,7 +285,7 @@ name(const char *word, struct strlist *out, struct error *err)
 		return error_set(err, 0, "\"%.60s\" is no address, prefix, network or name", word);
 	for (size_t i = 0; i <= len; i++)
 		host[i] = (char)tolower((unsigned char)word[i]);
-	if (host[len - 1] == '.')
+	if (len && host[len - 1] == '.')
 		host[len - 1] = '\0';
 	if (is_reserved(host))
 		return error_set(err, 0, "\"%s\" is no name of a host; every address is 0.0.0.0 ::/0", word);

@@ -241,7 +241,7 @@ is_head(const struct strlist *words)
 	enum xinetd_op op;
 
 	if (is_word(words, 0, "defaults"))
-		return words->n == 1 || strcmp(words->items[1], "{") == 0;
+		return !*second || strcmp(second, "{") == 0;
 	return is_word(words, 0, "service") && words->n > 1 && !read_op(&second, &op);
 }
 

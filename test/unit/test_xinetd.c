@@ -181,11 +181,11 @@ static const char *
 flat(const char *attrs)
 {
 	static char text[160];
-	size_t i;
 
-	for (i = 0; attrs[i] && i < sizeof(text) - 1; i++)
-		text[i] = attrs[i] == '\n' ? ';' : attrs[i] == '\t' ? ' ' : attrs[i];
-	text[i] = '\0';
+	snprintf(text, sizeof(text), "%s", attrs);
+	for (char *c = text; *c; c++)
+		if (*c == '\n')
+			*c = ';';
 	return text;
 }
 
