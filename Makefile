@@ -40,7 +40,7 @@ COMMON_SRC := $(sort $(wildcard cmd/common/*.c))
 DAEMON_SRC := $(sort $(wildcard cmd/evinetd/*.c))
 TOOL_SRC   := $(sort $(wildcard cmd/evinet/*.c))
 UNIT_SRC   := $(sort $(wildcard test/unit/test_*.c))
-PROBE_SRC  := $(sort $(wildcard test/tool/*.c test/examples/*.c))
+PROBE_SRC  := $(sort $(wildcard test/tool/*.c test/examples/*.c test/corpus/*.c))
 
 obj         = $(patsubst %.c,$(BUILD)/%.o,$(1))
 CORE_OBJ   := $(call obj,$(CORE_SRC))
@@ -91,6 +91,12 @@ $(BUILD)/tool/%: $(BUILD)/test/tool/%.o
 
 # An example uses the C interface, and nothing of evinetd above it.
 $(BUILD)/tool/%: $(BUILD)/test/examples/%.o $(CORE_OBJ)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+# What readers of foreign files make of them.
+$(BUILD)/tool/%: $(BUILD)/test/corpus/%.o $(CORE_OBJ)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK  $@')
 	$(Q)$(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)

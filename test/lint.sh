@@ -88,7 +88,7 @@ check_includes() {
 	BEGIN {
 		split("core/base 0 core/sys 1 core/foreign 1 core/conf 2 core/net 2 core/policy 2 " \
 		      "core/service 3 handlers 4 cmd/common 5 cmd/evinetd 6 cmd/evinet 6 " \
-		      "packaging/man 7 test/tool -1 test/examples 3 test/unit 7 test/bench 7 test/fuzz 7", words, " ")
+		      "packaging/man 7 test/tool -1 test/examples 3 test/unit 7 test/bench 7 test/fuzz 7 test/corpus 7", words, " ")
 		for (i = 1; i in words; i += 2)
 			rank[words[i]] = words[i + 1]
 	}
@@ -107,7 +107,7 @@ check_includes() {
 			bad("\"" path "\": expected the path from the top of the tree")
 		else if (!(from in rank))
 			bad("this folder has no place in the order: give it one in test/lint.sh")
-		else if (FILENAME == "packaging/man/mankeys.c" || from ~ "^test/(unit|bench|fuzz)$")
+		else if (FILENAME == "packaging/man/mankeys.c" || from ~ "^test/(unit|bench|fuzz|corpus)$")
 			return
 		else if (from == to)
 			return
