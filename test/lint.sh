@@ -26,7 +26,7 @@ compile_flags() {
 #               the loop, and the look-up threads call getaddrinfo alone
 check_cppcheck() {
 	local queue call suppress=()
-	for call in readdir getpwnam getpwuid getgrnam getgrgid getprotobyname; do
+	for call in readdir getpwnam getpwuid getgrnam getgrgid getprotobyname getservbyname; do
 		suppress+=("--suppress=${call}Called")
 	done
 	queue=$(echo '#include <sys/queue.h>' | "$CC" -E -x c - | grep -m 1 -o '/[^"]*/sys/queue\.h')
