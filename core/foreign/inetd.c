@@ -641,8 +641,8 @@ read_directive(struct source *s)
 
 	if (!read_words(s, &words))
 		remark(s, FOREIGN_ERROR, line, NULL, ".include", "a quote is not closed");
-	else if (strcmp(words.items[0], ".include") != 0)
-		remark(s, FOREIGN_ERROR, line, NULL, words.items[0], "expected .include \"FILE\"");
+	else if (!words.n || strcmp(words.items[0], ".include") != 0)
+		remark(s, FOREIGN_ERROR, line, NULL, NULL, "expected .include \"FILE\"");
 	else if (words.n != 2)
 		remark(s, FOREIGN_ERROR, line, NULL, ".include", "expected one file, or a pattern of files");
 	else

@@ -272,12 +272,29 @@ program_rows(struct foreign *f, struct foreign_service *s, const struct inetd_en
 	row(s, e, "pass_env", "*");
 }
 
+/* What was said about an entry before it had its name is about the service of that name. */
+static void
+rename_remarks(struct foreign *f, const struct inetd_entry *e, const char *name)
+{
+	for (size_t i = 0; i < f->nremarks; i++) {
+		struct foreign_remark *r = &f->remarks[i];
+
+		if (r->line != e->line || !r->service || strcmp(r->file, e->file) != 0 ||
+		    strcmp(r->service, e->service) != 0)
+			continue;
+		free(r->service);
+		r->service = xstrdup(name);
+	}
+}
+
 static void
 add_service(struct foreign *f, const struct inetd_entry *e)
 {
 	char *name = name_of(f, e);
 	struct foreign_service *s = foreign_add_service(f, name, e->file, e->line);
 
+	if (e->service && strcmp(name, e->service) != 0)
+		rename_remarks(f, e, name);
 	free(name);
 	s->refused = e->refused;
 	if (e->refused)

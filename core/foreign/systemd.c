@@ -295,6 +295,15 @@ apply_rule(struct conversion *c, const struct rule *r)
 
 /* --- keys that are not kept --- */
 
+static bool
+has(const struct strlist *l, const char *word)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->items[i], word) == 0)
+			return true;
+	return false;
+}
+
 enum fate {
 	FATE_QUIET,
 	FATE_PROTECTION,
@@ -383,27 +392,36 @@ fate_of(const struct unit_setting *u)
 
 /* One warning for all keys of a kind, at the first of them. */
 static void
-tell_fates(struct conversion *c, const struct unit *unit)
+tell_fate(struct conversion *c, const struct unit *unit, enum fate fate)
 {
-	const struct unit_setting *first[FATES] = { NULL };
-	struct text keys[FATES] = { 0 };
+	const struct unit_setting *first = NULL;
+	struct strlist keys = { 0 };
+	struct text list = { 0 };
 
 	for (size_t i = 0; i < unit->n; i++) {
 		const struct unit_setting *u = &unit->settings[i];
-		int fate = *u->value ? fate_of(u) : FATE_QUIET;
 
-		if (fate < 0)
-			conv_say(c, FOREIGN_WARNING, u, "is unknown and not kept");
-		if (fate <= FATE_QUIET || (first[fate] && strstr(keys[fate].s, u->key)))
+		if (!*u->value || fate_of(u) != (int)fate || has(&keys, u->key))
 			continue;
-		text_printf(&keys[fate], "%s%s", first[fate] ? ", " : "", u->key);
-		first[fate] = first[fate] ? first[fate] : u;
+		strlist_add(&keys, u->key);
+		first = first ? first : u;
 	}
+	for (size_t i = 0; i < keys.n; i++)
+		text_printf(&list, "%s%s", i ? ", " : "", keys.items[i]);
+	if (first)
+		conv_say(c, FOREIGN_WARNING, first, "%s: %s", list.s, fate_texts[fate]);
+	text_clear(&list);
+	strlist_clear(&keys);
+}
+
+static void
+tell_fates(struct conversion *c, const struct unit *unit)
+{
+	for (size_t i = 0; i < unit->n; i++)
+		if (*unit->settings[i].value && fate_of(&unit->settings[i]) < 0)
+			conv_say(c, FOREIGN_WARNING, &unit->settings[i], "is unknown and not kept");
 	for (int fate = FATE_QUIET + 1; fate < FATES; fate++)
-		if (first[fate])
-			conv_say(c, FOREIGN_WARNING, first[fate], "%s: %s", keys[fate].s, fate_texts[fate]);
-	for (int fate = 0; fate < FATES; fate++)
-		text_clear(&keys[fate]);
+		tell_fate(c, unit, (enum fate)fate);
 }
 
 /* What would make the service more open, or another one, if it were left out. */
@@ -672,15 +690,6 @@ read_access(struct conversion *c, const struct unit *unit, const char *section, 
 		last = u;
 	}
 	return last;
-}
-
-static bool
-has(const struct strlist *l, const char *word)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(l->items[i], word) == 0)
-			return true;
-	return false;
 }
 
 /* For systemd an allowed address is allowed whatever is denied, and one that no list names is too. */

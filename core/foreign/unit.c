@@ -353,7 +353,7 @@ one_word(const char **p, struct text *t, struct error *err)
 				return -1;
 			--*p;
 		} else if (quote ? c == quote : c == '"' || c == '\'') {
-			quote = quote ? '\0' : c;
+			quote = (char)(quote ? '\0' : c);
 		} else {
 			text_add(t, &c, 1);
 		}

@@ -144,7 +144,8 @@ test_limits(void)
 	     "9008 stream tcp nowait/1/2/3/4 root /bin/cat cat\n"
 	     "9009 stream tcp swait root /bin/cat cat\n"
 	     "9010 stream,7:httpready tcp nowait root /bin/cat cat\n"
-	     "9011 dgram udp nowait root /bin/cat cat\n");
+	     "9011 dgram udp nowait root /bin/cat cat\n"
+	     "9001 dgram udp wait/1/2 root /bin/cat cat\n");
 	is(row("9001", "rate"), "400/1m", "nowait.N is a rate for a minute");
 	is(row("9002", "rate"), "600/1m", "nowait:N is the same");
 	is(row("9003", "instances"), "3", "nowait/MAX is how many run at once");
@@ -164,6 +165,8 @@ test_limits(void)
 	ok(said(FOREIGN_WARNING, 10, "httpready"), "an accept filter is warned about");
 	is(row("9011", "wait"), "true", "nowait with datagrams is wait");
 	ok(said(FOREIGN_WARNING, 11, "taken as wait"), "and warned about");
+	ok(said(FOREIGN_WARNING, 12, "9001-udp: wait: a rate"),
+	   "a remark names the service that the entry becomes");
 	ok(loads(), "a configuration of ours can say all of that");
 }
 
