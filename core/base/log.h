@@ -55,6 +55,9 @@ struct log;
 struct log *log_new(struct log_sink *, enum log_format, enum log_level least);
 void log_free(struct log *);
 
+/* From now on it writes there, in that way. */
+void log_change(struct log *, struct log_sink *, enum log_format, enum log_level least);
+
 /* Errors also go to standard error, as text: while somebody waits there for us to get ready. */
 void log_echo_errors(struct log *, bool on);
 

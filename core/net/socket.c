@@ -133,6 +133,23 @@ fail:
 	return -1;
 }
 
+bool
+socket_params_equal(const struct socket_params *a, const struct socket_params *b)
+{
+	return a->mode == b->mode && a->owner == b->owner && a->group == b->group &&
+	       sockopts_equal(&a->options, &b->options);
+}
+
+void
+socket_set_options(int fd, const struct addr *a, const struct sockopts *o)
+{
+	char value[64];
+
+	for (const struct sockopt_row *r = sockopt_rows; r->name; r++)
+		if (sockopt_applies(r, o, a))
+			sockopt_set(r, o, fd, value);
+}
+
 void
 socket_unlink(const struct addr *bound, const struct socket_file *file)
 {

@@ -25,6 +25,13 @@ admit(struct admission *a, const struct sockaddr *peer, const struct source *src
 }
 
 void
+admission_continue(struct admission *a, const struct admission *from)
+{
+	if (a->rate.ns_per_token == from->rate.ns_per_token && a->rate.burst == from->rate.burst)
+		a->rate.full_at = from->rate.full_at;
+}
+
+void
 admission_clear(struct admission *a)
 {
 	acl_clear(&a->allow);

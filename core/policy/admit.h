@@ -30,6 +30,10 @@ struct admit_result admit(struct admission *, const struct sockaddr *peer, const
 /* Only the lists: for datagrams, which take no slot. */
 bool admit_address(const struct admission *, const struct sockaddr *peer);
 
+/* Carries on where another admission of the same service was, as far as the limits are the same. Slots
+ * are not among it: they are taken anew for each session. */
+void admission_continue(struct admission *, const struct admission *from);
+
 void admission_clear(struct admission *);
 
 #endif

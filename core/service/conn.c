@@ -84,7 +84,9 @@ conn_new(struct service *s, struct listener_socket *ls, int fd, const struct soc
 	if (c->peer.ss_family == AF_UNIX && fd >= 0)
 		read_unix_peer(c);
 	if (fd < 0) {
+		c->wait = true;
 		c->wait_socket = ls;
+		listener_socket_set_user(ls, c);
 	} else if (addr_is_wildcard(&c->local.sa)) {
 		c->local.len = sizeof(c->local.storage);
 		getsockname(fd, &c->local.sa, &c->local.len);
@@ -271,7 +273,7 @@ refuse_unstarted(struct conn *c, const struct error *err)
 	forget(c);
 	/* The datagram or connection is still there: without a pause it would be tried at once. */
 	if (ls)
-		service_release_socket(s, ls, true);
+		service_release_socket(ls, true);
 }
 
 static void
@@ -331,6 +333,20 @@ conn_abandon(struct conn *c)
 	refuse_unstarted(c, &err);
 }
 
+bool
+conn_lose_socket(struct conn *c)
+{
+	struct error err;
+
+	c->wait_socket = NULL;
+	if (!c->pending)
+		return true;
+	error_set(&err, 0, "the service has been replaced before a descriptor was free");
+	set_pending(c, false);
+	refuse_unstarted(c, &err);
+	return false;
+}
+
 void
 conn_set_end(struct conn *c, const char *how, int status)
 {
@@ -379,7 +395,7 @@ conn_done(struct conn *c)
 	if (s->registry->ending && s->conf->kill_after < timeout)
 		timeout = s->conf->kill_after;
 	/* Its place, or its descriptor. */
-	awaited = s->holds & HOLD_FULL || s->registry->short_of_files;
+	awaited = service_current(s)->holds & HOLD_FULL || s->registry->short_of_files;
 	drain_start(&c->drain, s->registry->base, fd, timeout, awaited, finish, c);
 }
 

@@ -15,8 +15,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/service/registry.h"
+#include "core/service/reload.h"
 #include "core/sys/fd.h"
 #include "core/sys/inherit.h"
 #include "core/sys/reap.h"
@@ -29,7 +31,7 @@ enum { DRAINS_PER_TURN = 16 };
 
 struct daemon {
 	struct daemon_options options;
-	char *pidfile, *addr_file; /* absolute: the background changes the directory */
+	char *pidfile, *addr_file, *config_path; /* absolute: the background changes the directory */
 	struct event_base *base;
 	struct registry registry;
 	struct config *config;
@@ -43,6 +45,7 @@ struct daemon {
 	int parent_fd;      /* background: where the caller waits for the status */
 	unsigned announced; /* the registry's count of listen events that the address file shows */
 	bool ready, stopping, terminated, done;
+	bool reloading; /* not everything that the last reload began has been tried */
 	int status;
 };
 
@@ -115,8 +118,10 @@ close_untaken_sockets(void)
 	int n = inherit_sockets(fds, 1024);
 
 	for (int i = 0; i < n; i++)
-		if (fds[i] > 2 && !inherit_is_taken(fds[i]))
+		if (fds[i] > 2 && !inherit_is_taken(fds[i])) {
 			close(fds[i]);
+			inherit_gone(fds[i]);
+		}
 }
 
 /* Returns in the child. The parent waits for the status and ends with it. */
@@ -321,6 +326,7 @@ tell_ready_fd(struct daemon *d)
 	(void)!write(fd, "\n", 1);
 	if (fd > 2) {
 		close(fd);
+		inherit_gone(fd);
 	} else {
 		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -387,6 +393,22 @@ may_listen_later(const struct registry *r)
 	return false;
 }
 
+/* All that a reload has begun has been tried. */
+static void
+reload_done(struct daemon *d)
+{
+	char message[128];
+
+	if (!d->reloading)
+		return;
+	d->reloading = false;
+	if (d->announced != d->registry.listen_events)
+		write_addr_file(d);
+	snprintf(message, sizeof(message), "READY=1\nSTATUS=%lld services on %lld addresses\n",
+		 (long long)serving_services(&d->registry), (long long)registry_listening(&d->registry));
+	inherit_notify(message);
+}
+
 static void
 settled_cb(struct registry *r, void *arg)
 {
@@ -394,6 +416,10 @@ settled_cb(struct registry *r, void *arg)
 
 	if (d->done || d->stopping)
 		return;
+	if (d->ready) {
+		reload_done(d);
+		return;
+	}
 	if (registry_listening(r) == 0 && !may_listen_later(r)) {
 		fail(d, r->failed ? r->failed : EX_UNAVAILABLE, "no address is left to serve");
 		return;
@@ -425,6 +451,157 @@ exit_cb(struct registry *r, int status, void *arg)
 
 static const struct registry_callbacks callbacks = { settled_cb, idle_cb, exit_cb };
 
+/* --- logs and configuration --- */
+
+/* Where the daemon's own log goes, and how. */
+struct log_choice {
+	const char *target; /* borrowed from the options or the configuration */
+	enum log_format format;
+	enum log_level level;
+};
+
+static struct log_choice
+choose_log(const struct daemon *d, const struct config *config)
+{
+	const struct log_conf *c = &config->global.log;
+	const char *target = d->options.log_target;
+	int format = d->options.log_format, level = d->options.log_level;
+
+	target = target ? target : c->target ? c->target : d->options.background ? "syslog" : "stderr";
+	format = format >= 0 ? format : c->format >= 0 ? c->format : LOG_FORMAT_TEXT;
+	level = level >= 0 ? level : c->level >= 0 ? c->level : LOG_LEVEL_INFO;
+	return (struct log_choice){ target, (enum log_format)format, (enum log_level)level };
+}
+
+static void
+note_choice(struct daemon *d, const struct log_choice *c)
+{
+	d->registry.log_target = c->target;
+	d->registry.log_format = c->format;
+	d->registry.log_level = c->level;
+}
+
+static struct config *
+read_config(const char *path)
+{
+	return config_load(path);
+}
+
+/* --- reload --- */
+
+static void
+reload_logs(struct daemon *d)
+{
+	struct error err;
+
+	if (sink_reopen(d->sink, &err) < 0)
+		log_event(d->log, LOG_LEVEL_ERROR, "reload", NULL,
+			  LOG_FIELDS(LOG_S("what", "log"), LOG_S("error", err.text)));
+	registry_reopen_logs(&d->registry);
+	log_event(d->log, LOG_LEVEL_INFO, "reload", NULL,
+		  LOG_FIELDS(LOG_S("what", "log"), LOG_I("sessions", (int64_t)d->registry.sessions)));
+}
+
+static void
+log_reload(struct daemon *d, const struct reload_counts *n, int64_t ms)
+{
+	log_event(d->log, LOG_LEVEL_INFO, "reload", NULL,
+		  LOG_FIELDS(LOG_S("what", "configuration"), LOG_I("added", (int64_t)n->added),
+			     LOG_I("changed", (int64_t)n->changed), LOG_I("removed", (int64_t)n->removed),
+			     LOG_I("kept", (int64_t)n->kept),
+			     LOG_I("sessions", (int64_t)d->registry.sessions), LOG_I("ms", ms)));
+}
+
+static void
+refuse_reload(struct daemon *d)
+{
+	log_problems(d);
+	log_event(d->log, LOG_LEVEL_ERROR, "reload", NULL,
+		  LOG_FIELDS(LOG_S("what", "configuration"),
+			     LOG_S("error", "the configuration is not right: nothing has been changed"),
+			     LOG_I("errors", (int64_t)d->problems.errors),
+			     LOG_I("sessions", (int64_t)d->registry.sessions)));
+}
+
+static bool
+is_same_log(const struct registry *r, const struct log_choice *c)
+{
+	return strcmp(r->log_target, c->target) == 0 && r->log_format == c->format &&
+	       r->log_level == c->level;
+}
+
+/* Reads the configuration again and, if all of it is right, makes the running services follow it. Returns
+ * whether it did. The sink that is no longer used, if there is one, is left in *old. */
+static bool
+reload_config(struct daemon *d, struct config *config, struct sink **old, struct reload_counts *n)
+{
+	struct registry *r = &d->registry;
+	struct log_choice before = { r->log_target, r->log_format, r->log_level };
+	struct log_choice now = choose_log(d, config);
+	bool same = is_same_log(r, &now);
+	struct sink *sink = NULL;
+	struct error err;
+
+	if (strcmp(before.target, now.target) != 0) {
+		sink = sink_open(now.target, &err);
+		if (!sink)
+			problem_add(&d->problems, (struct origin){ 0 }, NULL, "log.target", "%s", err.text);
+	}
+	note_choice(d, &now);
+	if (reload_services(r, config, !same, &d->problems, n) < 0) {
+		note_choice(d, &before);
+		sink_free(sink);
+		return false;
+	}
+	if (sink) {
+		*old = d->sink;
+		d->sink = sink;
+	}
+	if (!same)
+		log_change(d->log, sink_for_log(d->sink), now.format, now.level);
+	return true;
+}
+
+static void
+reload(struct daemon *d)
+{
+	int64_t start = clock_monotonic_ms();
+	struct reload_counts n = { 0 };
+	struct sink *old = NULL;
+	struct config *config;
+	char message[64];
+
+	snprintf(message, sizeof(message), "RELOADING=1\nMONOTONIC_USEC=%lld\n",
+		 (long long)(clock_monotonic_ns() / 1000));
+	inherit_notify(message);
+	d->reloading = true;
+	/* Low numbers are for the descriptors of programs on their way. */
+	if (d->ready)
+		fd_reserve_low(spawn_shared_below());
+	config = read_config(d->config_path);
+	problems_clear(&d->problems);
+	take_problems(&d->problems, &config->problems);
+	if (config->nservices == 0 && d->problems.errors == 0)
+		problem_add(&d->problems, (struct origin){ d->config_path, 0 }, NULL, NULL,
+			    "there is no service in it");
+	if (reload_config(d, config, &old, &n)) {
+		config_unref(d->config);
+		d->config = config;
+		log_problems(d);
+		log_reload(d, &n, clock_monotonic_ms() - start);
+		if (old)
+			sink_flush(old);
+		sink_free(old);
+	} else {
+		config_unref(config);
+		refuse_reload(d);
+	}
+	if (d->ready)
+		fd_release_low();
+	if (d->registry.unsettled == 0)
+		reload_done(d);
+}
+
 /* --- signals --- */
 
 static void
@@ -448,7 +625,6 @@ static void
 signal_cb(evutil_socket_t sig, short what, void *arg)
 {
 	struct daemon *d = arg;
-	struct error err;
 
 	(void)what;
 	switch (sig) {
@@ -458,12 +634,9 @@ signal_cb(evutil_socket_t sig, short what, void *arg)
 		stop(d, (int)sig);
 		break;
 	case SIGHUP:
-		if (sink_reopen(d->sink, &err) < 0)
-			log_event(d->log, LOG_LEVEL_ERROR, "reload", NULL,
-				  LOG_FIELDS(LOG_S("what", "log"), LOG_S("error", err.text)));
-		registry_reopen_logs(&d->registry);
-		log_event(d->log, LOG_LEVEL_INFO, "reload", NULL,
-			  LOG_FIELDS(LOG_S("what", "log"), LOG_I("sessions", (int64_t)d->registry.sessions)));
+		reload_logs(d);
+		if (!d->stopping)
+			reload(d);
 		break;
 	default:
 		log_event(d->log, LOG_LEVEL_WARNING, "signal", NULL,
@@ -492,22 +665,15 @@ watch_signals(struct daemon *d, struct error *err)
 static int
 open_log(struct daemon *d, struct error *err)
 {
-	const struct log_conf *c = &d->config->global.log;
-	const char *target = d->options.log_target;
-	int format = d->options.log_format, level = d->options.log_level;
+	struct log_choice c = choose_log(d, d->config);
 
-	target = target ? target : c->target ? c->target : d->options.background ? "syslog" : "stderr";
-	format = format >= 0 ? format : c->format >= 0 ? c->format : LOG_FORMAT_TEXT;
-	level = level >= 0 ? level : c->level >= 0 ? c->level : LOG_LEVEL_INFO;
-	d->sink = sink_open(target, err);
+	d->sink = sink_open(c.target, err);
 	if (!d->sink)
 		return -1;
-	d->log = log_new(sink_for_log(d->sink), (enum log_format)format, (enum log_level)level);
-	log_echo_errors(d->log, d->options.background && strcmp(target, "stderr") != 0);
+	d->log = log_new(sink_for_log(d->sink), c.format, c.level);
+	log_echo_errors(d->log, d->options.background && strcmp(c.target, "stderr") != 0);
 	d->registry.log = d->log;
-	d->registry.log_target = target;
-	d->registry.log_format = (enum log_format)format;
-	d->registry.log_level = (enum log_level)level;
+	note_choice(d, &c);
 	return 0;
 }
 
@@ -590,8 +756,10 @@ warn_untaken_sockets(struct daemon *d)
 		log_event(d->log, LOG_LEVEL_WARNING, "inherited", NULL,
 			  LOG_FIELDS(LOG_I("fd", fd),
 				     LOG_S("error", "no service listens on this descriptor")));
-		if (!d->options.background)
-			close(fd);
+		if (d->options.background)
+			continue;
+		close(fd);
+		inherit_gone(fd);
 	}
 }
 
@@ -616,7 +784,7 @@ boot(struct daemon *d, const struct handler *const *handlers)
 {
 	struct error err;
 
-	d->config = config_load(d->options.config);
+	d->config = read_config(d->options.config);
 	if (d->options.background && go_background(d) < 0)
 		return EX_OSERR;
 	registry_init(&d->registry, NULL, handlers, &callbacks, d);
@@ -681,6 +849,7 @@ shut_down(struct daemon *d)
 	config_unref(d->config);
 	free(d->pidfile);
 	free(d->addr_file);
+	free(d->config_path);
 	libevent_global_shutdown();
 }
 
@@ -699,7 +868,10 @@ daemon_run(const struct daemon_options *options, const struct handler *const *ha
 		close_inherited(options);
 	d.pidfile = absolute(options->pidfile);
 	d.addr_file = absolute(options->addr_file);
+	d.config_path = absolute(options->config);
 	TAILQ_INIT(&d.registry.services);
+	TAILQ_INIT(&d.registry.retired);
+	TAILQ_INIT(&d.registry.leftovers);
 	status = boot(&d, handlers);
 	if (status)
 		d.status = status;

@@ -400,23 +400,22 @@ prepare_log(struct preparation *p)
 }
 
 struct service *
-service_prepare(struct registry *r, struct config *config, const struct service_conf *conf,
-		struct problems *problems)
+service_prepare(struct registry *r, const struct service_conf *conf, struct problems *problems)
 {
 	struct service *s = xcalloc(1, sizeof(*s));
 	struct preparation p = { s, problems };
 	size_t before = problems->errors;
 
 	s->registry = r;
-	s->config = config_ref(config);
-	s->conf = conf;
-	s->name = conf->name;
+	s->own_conf = r->checking ? NULL : service_conf_dup(conf);
+	s->conf = s->own_conf ? s->own_conf : conf;
+	s->name = s->conf->name;
 	TAILQ_INIT(&s->conns);
 	prepare_log(&p);
 	choose_handler(&p);
 	short_form(&p);
-	for (size_t i = 0; i < conf->nlisteners; i++)
-		long_form(&p, &conf->listeners[i]);
+	for (size_t i = 0; i < s->conf->nlisteners; i++)
+		long_form(&p, &s->conf->listeners[i]);
 	if (s->nlisteners == 0 && !service_conf_wrong(conf, "listen"))
 		problem_add(problems, conf->origin, s->name, "listen",
 			    "expected at least one address to listen on");

@@ -1,5 +1,6 @@
 #include "core/service/registry.h"
 
+#include <event2/event.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@ registry_init(struct registry *r, struct event_base *base, const struct handler 
 				.log_target = "stderr",
 				.log_level = LOG_LEVEL_INFO };
 	TAILQ_INIT(&r->services);
+	TAILQ_INIT(&r->retired);
+	TAILQ_INIT(&r->leftovers);
 	for (size_t i = 0; i < RESERVE; i++)
 		r->reserve[i] = -1;
 }
@@ -34,8 +37,10 @@ registry_log_for(struct registry *r, const struct log_conf *c, struct error *err
 	if (r->checking || (!c->target && c->format < 0 && c->level < 0))
 		return r->log;
 	for (l = r->logs; l; l = l->next)
-		if (strcmp(l->target, target) == 0 && l->format == format && l->level == level)
+		if (strcmp(l->target, target) == 0 && l->format == format && l->level == level) {
+			l->users++;
 			return l->log;
+		}
 	l = xcalloc(1, sizeof(*l));
 	l->sink = sink_open(target, err);
 	if (!l->sink) {
@@ -47,8 +52,34 @@ registry_log_for(struct registry *r, const struct log_conf *c, struct error *err
 	l->level = level;
 	l->log = log_new(sink_for_log(l->sink), (enum log_format)format, (enum log_level)level);
 	l->next = r->logs;
+	l->users = 1;
 	r->logs = l;
 	return l->log;
+}
+
+static void
+free_log(struct registry_log *l)
+{
+	log_free(l->log);
+	sink_free(l->sink);
+	free(l->target);
+	free(l);
+}
+
+void
+registry_log_done(struct registry *r, const struct log *log)
+{
+	for (struct registry_log **at = &r->logs; *at; at = &(*at)->next) {
+		struct registry_log *l = *at;
+
+		if (l->log != log)
+			continue;
+		if (--l->users == 0) {
+			*at = l->next;
+			free_log(l);
+		}
+		return;
+	}
 }
 
 void
@@ -60,7 +91,7 @@ registry_add(struct registry *r, struct config *config, struct problems *problem
 		/* One that is refused already is looked at all the same: people want all problems at once. */
 		if (config->services[i].broken)
 			continue;
-		s = service_prepare(r, config, &config->services[i], problems);
+		s = service_prepare(r, &config->services[i], problems);
 		if (s && config->services[i].refused)
 			service_free(s);
 		else if (s)
@@ -98,6 +129,53 @@ retire(struct service *s, bool force)
 {
 	if (s->handler->retire)
 		s->handler->retire(s, force);
+}
+
+/* Whether a session, or anything else, may still ask for it. */
+static bool
+is_needed(const struct service *s)
+{
+	return s->needed || s->users > 0 || !TAILQ_EMPTY(&s->conns);
+}
+
+void
+registry_sweep(struct registry *r)
+{
+	static const struct timeval pause = { 1, 0 };
+	struct service *s, *next;
+
+	TAILQ_FOREACH(s, &r->retired, entry)
+		s->needed = false;
+	TAILQ_FOREACH(s, &r->retired, entry)
+		if (s->successor)
+			s->successor->needed = true;
+	for (s = TAILQ_FIRST(&r->retired); s; s = next) {
+		next = TAILQ_NEXT(s, entry);
+		if (is_needed(s))
+			continue;
+		TAILQ_REMOVE(&r->retired, s, entry);
+		service_free(s);
+	}
+	if (!TAILQ_EMPTY(&r->retired) && r->sweeper)
+		evtimer_add(r->sweeper, &pause);
+}
+
+static void
+sweep_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	registry_sweep(arg);
+}
+
+void
+registry_retire(struct registry *r, struct service *s)
+{
+	s->retired = true;
+	TAILQ_INSERT_TAIL(&r->retired, s, entry);
+	retire(s, r->forced);
+	if (!r->sweeper)
+		r->sweeper = evtimer_new(r->base, sweep_cb, r);
 }
 
 void
@@ -150,6 +228,10 @@ registry_stop(struct registry *r, bool force)
 		retire(s, force);
 		end_sessions(s, force);
 	}
+	TAILQ_FOREACH(s, &r->retired, entry) {
+		retire(s, force);
+		end_sessions(s, force);
+	}
 	registry_one_less(r);
 }
 
@@ -162,14 +244,18 @@ registry_free(struct registry *r)
 		TAILQ_REMOVE(&r->services, s, entry);
 		service_free(s);
 	}
+	while ((s = TAILQ_FIRST(&r->retired))) {
+		TAILQ_REMOVE(&r->retired, s, entry);
+		service_free(s);
+	}
+	leftovers_close(r);
+	if (r->sweeper)
+		event_free(r->sweeper);
 	while (r->logs) {
 		struct registry_log *l = r->logs;
 
 		r->logs = l->next;
-		log_free(l->log);
-		sink_free(l->sink);
-		free(l->target);
-		free(l);
+		free_log(l);
 	}
 	registry_use_reserve(r);
 	registry_sockets_changed(r);
@@ -197,6 +283,9 @@ registry_reopen_logs(struct registry *r)
 	struct service *s;
 
 	TAILQ_FOREACH(s, &r->services, entry)
+		if (s->handler->reopen)
+			s->handler->reopen(s);
+	TAILQ_FOREACH(s, &r->retired, entry)
 		if (s->handler->reopen)
 			s->handler->reopen(s);
 	for (struct registry_log *l = r->logs; l; l = l->next) {
@@ -265,6 +354,9 @@ registry_descriptor_free(struct registry *r)
 	if (r->short_of_files == 0 || r->stopping)
 		return;
 	registry_keep_reserve(r);
+	TAILQ_FOREACH(s, &r->retired, entry)
+		if (s->nofile_calm && service_retry_pending(s))
+			return;
 	TAILQ_FOREACH(s, &r->services, entry)
 		if (s->nofile_calm && service_retry_pending(s))
 			return;

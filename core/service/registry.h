@@ -1,6 +1,7 @@
 #ifndef CORE_SERVICE_REGISTRY_H
 #define CORE_SERVICE_REGISTRY_H
 
+#include "core/service/leftover.h"
 #include "core/service/service.h"
 
 struct event_base;
@@ -27,6 +28,9 @@ struct registry {
 	const struct registry_callbacks *on;
 	void *arg;
 	struct service_list services;
+	struct service_list retired; /* by reloads; they have sessions, or something else to finish */
+	struct event *sweeper;       /* while there are any */
+	struct leftover_list leftovers;
 	struct log *log;
 	struct registry_log {
 		struct registry_log *next;
@@ -34,6 +38,7 @@ struct registry {
 		int format, level;
 		struct sink *sink;
 		struct log *log;
+		size_t users;
 	} * logs;               /* those of services with a target of their own */
 	const char *log_target; /* of `log`; borrowed */
 	enum log_format log_format;
@@ -75,6 +80,15 @@ void registry_free(struct registry *);
 
 /* The log for a target; the registry's own if target is NULL and nothing differs. */
 struct log *registry_log_for(struct registry *, const struct log_conf *, struct error *);
+
+/* A service needs its log no more. */
+void registry_log_done(struct registry *, const struct log *);
+
+/* A service has been replaced or removed: it is freed once nothing needs it. */
+void registry_retire(struct registry *, struct service *);
+
+/* Frees those that nothing needs any more. Not from within a callback of one of them. */
+void registry_sweep(struct registry *);
 
 /* Flushes all logs. True if something could not be written yet. */
 bool registry_flush_logs(struct registry *, int64_t *next_sum_ms);

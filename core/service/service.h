@@ -25,6 +25,7 @@ struct service_listener {
 	char *text;         /* as configured, for messages */
 	struct origin origin;
 	struct event *retry;
+	bool begun; /* to listen */
 	bool settled;
 	int failed; /* exit status that describes why nothing listens; 0: something does */
 };
@@ -33,8 +34,8 @@ struct service_listener {
 struct service {
 	TAILQ_ENTRY(service) entry;
 	struct registry *registry;
-	struct config *config; /* a reference: conf points into it */
 	const struct service_conf *conf;
+	struct service_conf *own_conf; /* what conf points to, but for --check */
 	const char *name;
 	const struct handler *handler;
 	void *handler_data; /* the handler's, set by prepare */
@@ -49,12 +50,21 @@ struct service {
 	unsigned holds; /* those that concern all of its listeners */
 	struct event *rate_timer;
 	struct event *nofile_calm; /* runs while a nofile hold has been told */
+
+	/* A reload has replaced or removed it: its sessions go on, and it is freed after the last one. */
+	bool retired;
+	struct service *successor; /* who counts its sessions; NULL: it does so itself */
+	bool fresh;                /* a reload has made it: sessions from before are not counted yet */
+	bool needed;               /* a mark of registry_sweep */
+	int users;                 /* what refers to it beside its sessions */
 };
 
 /* Checks a service and looks up all it needs. NULL after adding to the problems. It does not
  * listen yet. */
-struct service *service_prepare(struct registry *, struct config *, const struct service_conf *,
-				struct problems *);
+struct service *service_prepare(struct registry *, const struct service_conf *, struct problems *);
+
+/* The one that counts the sessions of this one. */
+struct service *service_current(struct service *);
 
 /* Makes the listeners, which do not listen yet. */
 void service_create_listeners(struct service *);
@@ -64,6 +74,24 @@ void service_start(struct service *);
 
 /* Stops listening for good. Sessions go on. */
 void service_stop_listening(struct service *);
+
+/* --- a reload: see reload.c --- */
+
+/* Takes over the listeners that are the same in both, open as they are. */
+void service_take_listeners(struct service *, struct service *from);
+
+/* Gives up all listeners that it still has. Their sockets stay open for a while, for whoever wants the
+ * same address: `heir`, or (NULL) another service. */
+void service_let_sockets_go(struct service *, struct service *heir);
+
+/* Carries on with what another service of the same name has counted, but for its sessions. */
+void service_continue(struct service *, struct service *from);
+
+/* Sets and releases its holds as its limits ask for, after the sessions have been counted. */
+void service_review_holds(struct service *);
+
+/* Listens where it does not yet: what is new is begun, what has failed is tried again. */
+void service_begin(struct service *);
 
 /* The service must have no sessions. */
 void service_free(struct service *);
@@ -83,9 +111,9 @@ bool service_holds_for_rate(struct service *);
  * where the kernel does not tell. */
 int64_t service_queued(const struct listener_socket *);
 
-/* A wait session has ended; the socket is watched again, at once or after a pause if its program
- * did not take anything. */
-void service_release_socket(struct service *, struct listener_socket *, bool pause);
+/* A wait session has ended; whoever listens on the socket now watches it again, at once or after a pause
+ * if the program did not take anything. */
+void service_release_socket(struct listener_socket *, bool pause);
 
 /* Descriptors ran out while a connection was being started: hold, and try again later. */
 void service_hold_nofile(struct service *);
