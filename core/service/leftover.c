@@ -153,7 +153,7 @@ leftovers_settled(const struct service *s)
 	struct registry *r = s->registry;
 	struct leftover *lo, *next;
 
-	if (TAILQ_EMPTY(&r->leftovers) || !is_settled(s))
+	if (r->reloading || TAILQ_EMPTY(&r->leftovers) || !is_settled(s))
 		return;
 	for (lo = TAILQ_FIRST(&r->leftovers); lo; lo = next) {
 		next = TAILQ_NEXT(lo, entry);

@@ -205,7 +205,9 @@ carry_out(struct plan *p, struct reload_counts *n)
 	}
 	TAILQ_CONCAT(&r->services, &p->next, entry);
 	count_sessions(r);
+	r->reloading = true;
 	begin(r);
+	r->reloading = false;
 	leftovers_close_unwanted(r);
 	registry_sweep(r);
 	if (--r->unsettled == 0 && r->on->on_settled)
