@@ -141,13 +141,13 @@ socket_params_equal(const struct socket_params *a, const struct socket_params *b
 }
 
 void
-socket_set_options(int fd, const struct addr *a, const struct sockopts *o)
+socket_set_options(int fd, const struct addr *a, const struct socket_params *p)
 {
 	char value[64];
 
 	for (const struct sockopt_row *r = sockopt_rows; r->name; r++)
-		if (sockopt_applies(r, o, a))
-			sockopt_set(r, o, fd, value);
+		if (sockopt_applies(r, &p->options, a))
+			sockopt_set(r, &p->options, fd, value);
 }
 
 void

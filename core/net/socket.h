@@ -45,7 +45,7 @@ int socket_open(const struct addr *, const struct socket_params *, struct addr *
 bool socket_params_equal(const struct socket_params *, const struct socket_params *);
 
 /* Sets the options on a socket that is open already, as far as the kernel lets it. */
-void socket_set_options(int fd, const struct addr *, const struct sockopts *);
+void socket_set_options(int fd, const struct addr *, const struct socket_params *);
 
 /* Removes the file of a unix socket that socket_open has made, if it is still the same one. */
 void socket_unlink(const struct addr *bound, const struct socket_file *);

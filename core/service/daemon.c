@@ -365,6 +365,7 @@ announce(struct daemon *d)
 		return;
 	}
 	d->ready = true;
+	d->reloading = false;
 	log_event(d->log, LOG_LEVEL_INFO, "ready", NULL,
 		  LOG_FIELDS(LOG_I("services", services), LOG_I("addresses", addresses)));
 	sink_flush(d->sink);
@@ -524,8 +525,13 @@ refuse_reload(struct daemon *d)
 }
 
 static bool
-is_same_log(const struct registry *r, const struct log_choice *c)
+is_same_log(const struct daemon *d, const struct config *config, const struct log_choice *c)
 {
+	const struct registry *r = &d->registry;
+
+	for (const struct option *o = global_rows; o->name; o++)
+		if (!option_equal(o, &d->config->global, &config->global))
+			return false;
 	return strcmp(r->log_target, c->target) == 0 && r->log_format == c->format &&
 	       r->log_level == c->level;
 }
@@ -538,11 +544,11 @@ reload_config(struct daemon *d, struct config *config, struct sink **old, struct
 	struct registry *r = &d->registry;
 	struct log_choice before = { r->log_target, r->log_format, r->log_level };
 	struct log_choice now = choose_log(d, config);
-	bool same = is_same_log(r, &now);
+	bool same = is_same_log(d, config, &now);
 	struct sink *sink = NULL;
 	struct error err;
 
-	if (strcmp(before.target, now.target) != 0) {
+	if (!same) {
 		sink = sink_open(now.target, &err);
 		if (!sink)
 			problem_add(&d->problems, (struct origin){ 0 }, NULL, "log.target", "%s", err.text);
@@ -553,12 +559,11 @@ reload_config(struct daemon *d, struct config *config, struct sink **old, struct
 		sink_free(sink);
 		return false;
 	}
-	if (sink) {
-		*old = d->sink;
-		d->sink = sink;
-	}
-	if (!same)
-		log_change(d->log, sink_for_log(d->sink), now.format, now.level);
+	if (same)
+		return true;
+	*old = d->sink;
+	d->sink = sink;
+	log_change(d->log, sink_for_log(sink), now.format, now.level);
 	return true;
 }
 

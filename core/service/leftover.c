@@ -10,16 +10,14 @@
 struct leftover {
 	TAILQ_ENTRY(leftover) entry;
 	struct listener_spare socket;
-	struct socket_params params;
-	char *device, *congestion; /* what params borrows */
+	struct socket_params params; /* what it borrows is the service's */
+	struct service *service;     /* that it was one of */
 	const struct service *heir;
 };
 
 void
-leftovers_add(struct registry *r, const struct listener_spare *spare, const struct socket_params *params,
-	      const struct service *heir)
+leftovers_add(struct service_listener *sl, const struct listener_spare *spare, const struct service *heir)
 {
-	const struct sockopts *o = &params->options;
 	struct leftover *lo = xcalloc(1, sizeof(*lo));
 
 	lo->socket = *spare;
@@ -28,19 +26,18 @@ leftovers_add(struct registry *r, const struct listener_spare *spare, const stru
 		lo->socket.user = NULL;
 		lo->socket.held = false;
 	}
-	lo->params = *params;
-	lo->params.options.device = lo->device = o->device ? xstrdup(o->device) : NULL;
-	lo->params.options.congestion = lo->congestion = o->congestion ? xstrdup(o->congestion) : NULL;
+	lo->params = sl->params.socket;
+	lo->service = sl->service;
+	lo->service->users++;
 	lo->heir = heir;
-	TAILQ_INSERT_TAIL(&r->leftovers, lo, entry);
+	TAILQ_INSERT_TAIL(&sl->service->registry->leftovers, lo, entry);
 }
 
 static void
 forget(struct registry *r, struct leftover *lo)
 {
 	TAILQ_REMOVE(&r->leftovers, lo, entry);
-	free(lo->device);
-	free(lo->congestion);
+	lo->service->users--;
 	free(lo);
 }
 
@@ -119,7 +116,7 @@ leftovers_take(struct service_listener *sl, const struct addr *a, int port, stru
 		*spare = lo->socket;
 		spare->wanted = *a;
 		if (spare->user)
-			socket_set_options(spare->fd, a, &sl->params.socket.options);
+			socket_set_options(spare->fd, a, &sl->params.socket);
 		forget(r, lo);
 		return true;
 	}

@@ -17,9 +17,9 @@ struct service_listener;
 
 TAILQ_HEAD(leftover_list, leftover);
 
-/* Takes it over. heir: the service that replaces its own; NULL if there is none. */
-void leftovers_add(struct registry *, const struct listener_spare *, const struct socket_params *,
-		   const struct service *heir);
+/* Takes over a socket that was one of this listener. heir: the service that replaces its own; NULL if there
+ * is none. */
+void leftovers_add(struct service_listener *, const struct listener_spare *, const struct service *heir);
 
 /* One that can serve as that address of a listener; port: that it has to have, or 0. False if there is
  * none; then those are closed that would be in the way. */

@@ -240,6 +240,7 @@ registry_free(struct registry *r)
 {
 	struct service *s;
 
+	leftovers_close(r);
 	while ((s = TAILQ_FIRST(&r->services))) {
 		TAILQ_REMOVE(&r->services, s, entry);
 		service_free(s);
@@ -248,7 +249,6 @@ registry_free(struct registry *r)
 		TAILQ_REMOVE(&r->retired, s, entry);
 		service_free(s);
 	}
-	leftovers_close(r);
 	if (r->sweeper)
 		event_free(r->sweeper);
 	while (r->logs) {

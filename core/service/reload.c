@@ -2,6 +2,7 @@
 
 #include <search.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/text.h"
 #include "core/service/registry.h"
@@ -70,7 +71,13 @@ enter_all(struct plan *p)
 static bool
 has_own_log(const struct service_conf *c)
 {
-	return c->log.target || c->log.format >= 0 || c->log.level >= 0;
+	for (size_t i = 0; i < c->nnotes; i++) {
+		const char *section = c->notes[i].row->section;
+
+		if (section && strcmp(section, "log") == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool

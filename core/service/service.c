@@ -735,7 +735,7 @@ service_let_sockets_go(struct service *s, struct service *heir)
 			if (sl->handle)
 				give_back(&spare);
 			else
-				leftovers_add(s->registry, &spare, &sl->params.socket, heir);
+				leftovers_add(sl, &spare, heir);
 		}
 		if (sl->begun && !sl->settled)
 			s->registry->unsettled--;

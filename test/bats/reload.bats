@@ -124,6 +124,8 @@ says() {
 	[ "$(hear 5)" = first ]
 	say 4 there
 	[ "$(hear 4)" = there ]
+	disconnect 4
+	disconnect 5
 }
 
 @test "clients that wait in the queue of a changed service are served by what is new" {
@@ -144,6 +146,7 @@ says() {
 	disconnect 4
 	[ "$(hear 5)" = new ]
 	[ "$(log_lines 'release service=a why=full')" = 1 ]
+	disconnect 5
 }
 
 @test "a higher limit lets those in at once who wait, a lower one nobody until enough have gone" {
@@ -170,6 +173,8 @@ says() {
 	reload
 	connect 7 "$(port_of a)"
 	[ "$(hear 7)" = hello ]
+	disconnect 6
+	disconnect 7
 }
 
 @test "per_source counts the sessions from before, also where it is new" {
@@ -231,6 +236,8 @@ says() {
 	say 4 ''
 	[ "$(hear 4)" = 'old 100' ]
 	[ "$(log_lines 'end service=a')" = 1 ]
+	disconnect 4
+	disconnect 5
 }
 
 @test "another user is that of new clients alone" {
@@ -246,6 +253,7 @@ says() {
 	[ "$(ask "$(address_of a)")" = daemon ]
 	say 4 ''
 	[ "$(hear 4)" = nobody ]
+	disconnect 4
 }
 
 @test "a file with an error changes nothing, and the log says where" {
@@ -283,6 +291,8 @@ says() {
 	reload
 	last_reload 'added=0 changed=2 removed=1 kept=0'
 	[ "$(ask "$(address_of b)")" = new ]
+	disconnect 4
+	disconnect 5
 }
 
 @test "an error in defaults, an unclosed block, an empty or a missing file: the daemon and its services go on" {
@@ -401,6 +411,8 @@ says() {
 	[ "$(socket_on "$port")" = "$socket" ]
 	say 4 there
 	[ "$(hear 4)" = there ]
+	disconnect 4
+	disconnect 5
 }
 
 @test "of a service that listens elsewhere now, only what has changed is opened and closed" {
@@ -426,6 +438,8 @@ says() {
 	[ "$(hear 5)" = hello ]
 	say 4 there
 	[ "$(hear 4)" = there ]
+	disconnect 4
+	disconnect 5
 }
 
 @test "a service whose one address becomes all of them listens on all of them" {
@@ -451,6 +465,8 @@ says() {
 	refused "$port" 127.3.7.3
 	connect 5 "$port" 127.3.7.2
 	[ "$(hear 5)" = hello ]
+	disconnect 4
+	disconnect 5
 }
 
 @test "two services that change places change their sockets" {
@@ -475,6 +491,8 @@ says() {
 	connect 5 "$b"
 	[ "$(hear 5)" = a ]
 	[ "$(socket_on "$a") $(socket_on "$b")" = "$socket_a $socket_b" ]
+	disconnect 4
+	disconnect 5
 }
 
 @test "another queue is set on the socket that is open, other options get a new one at the same address" {
@@ -495,6 +513,7 @@ says() {
 	connect 4 "$port"
 	[ "$(hear 4)" = hello ]
 	[ "$(log_lines listen_error)" = 0 ]
+	disconnect 4
 }
 
 @test "a unix socket keeps its file, and gets a new one with another mode" {
@@ -534,6 +553,7 @@ says() {
 	wait_for_log 'listen service=b'
 	connect 4 "$PORT"
 	[ "$(hear 4)" = b ]
+	disconnect 4
 }
 
 @test "a service that was refused for want of its program is served once that is there" {
@@ -575,6 +595,7 @@ says() {
 	[ "$(address_of a)" = "$a" ]
 	connect 4 "${a##*:}" 127.3.7.4
 	[ "$(hear 4)" = new ]
+	disconnect 4
 }
 
 # A server for names that never answers.
@@ -751,7 +772,8 @@ wait_program() {
 		}
 	END
 	start_evinetd
-	wait_until test "\$(wc -l <pids.old)" = 2 || wait_for_file pids.old
+	started() { [ -e pids.old ] && [ "$(wc -l <pids.old)" -ge 2 ]; }
+	wait_until started
 	connect 4 "$(port_of a)"
 	say 4 one
 	[ "$(hear 4)" = 'old one' ]
@@ -768,6 +790,7 @@ wait_program() {
 	done
 	[ "$(log_lines warm_exit)" = 0 ]
 	disconnect 5
+	disconnect 4
 }
 
 @test "a redirected session stays with its server, and new clients get to the new one" {
@@ -1015,11 +1038,9 @@ many_reloads() {
 @test "1,000 reloads leave no descriptor open, no memory in use, and no session behind" {
 	configure <<-END
 		service "a" { listen = "tcp:127.0.0.1:0" shell = "echo words" per_source = 3 }
-		service "b" { listen = { "tcp:127.0.0.1:0", "udp:127.0.0.1:0" } handler = "echo" user = "words" }
+		service "b" { listen = { "tcp:127.0.0.1:0", "udp:127.0.0.1:0" } handler = "echo" id = "words" }
 		service "c" { listen = "unix:$PWD/c" exec = { "/bin/cat" } rate = "10/1s" stderr = "null" }
 	END
-	sed -i 's/ user = "words"/ banner = "words"/' "$CONF"
-	sed -i 's, banner = "words", id = "words",' "$CONF"
 	start_evinetd
 	connect 4 "$(port_of b 1)"
 	many_reloads 100
@@ -1060,4 +1081,5 @@ many_reloads() {
 	inodes=$(find "/proc/$DAEMON/fd" -lname 'socket:*' -printf '%l\n' | tr -dc '0-9\n' | sed 's/^/ino:/' | sort)
 	[ "$(comm -12 before - <<<"$inodes" | wc -l)" = 1000 ]
 	[ "$(log_lines ' listen ')" = 1000 ]
+	disconnect 4
 }
