@@ -27,8 +27,8 @@ struct listener_socket {
 	struct addr wanted, bound;
 	int fd;
 	struct socket_file file;
-	bool held;                  /* HOLD_CHILD for this socket alone */
-	bool adopted;               /* it was open before this listener had it */
+	bool held;    /* HOLD_CHILD for this socket alone */
+	bool adopted; /* it was open before this listener had it */
 	void *user;
 	struct socket_fail *fail;   /* of the last try; NULL: none was refused */
 	struct evconnlistener *lev; /* LISTENER_ACCEPT */

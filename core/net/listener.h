@@ -81,8 +81,8 @@ struct listener_spare {
 	struct addr wanted, bound; /* as it was asked for, and its real address */
 	int fd;
 	struct socket_file file;
-	bool held;   /* HOLD_CHILD was set on it */
-	void *user;  /* see listener_socket_set_user */
+	bool held;  /* HOLD_CHILD was set on it */
+	void *user; /* see listener_socket_set_user */
 };
 
 /* All are optional but on_accept (or on_ready). arg is the one given to listener_new. */

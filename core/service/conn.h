@@ -24,8 +24,8 @@ struct conn {
 	TAILQ_ENTRY(conn) entry;
 	struct service *service;
 	uint64_t session;
-	int fd; /* -1: a wait session, or only the program has it (close = "leave") */
-	bool wait;                           /* a program has the listening or datagram socket */
+	int fd;    /* -1: a wait session, or only the program has it (close = "leave") */
+	bool wait; /* a program has the listening or datagram socket */
 	struct listener_socket *wait_socket; /* which one; NULL: nobody listens on it any more */
 	struct sockaddr_storage peer;
 	socklen_t peer_len;

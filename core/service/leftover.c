@@ -193,10 +193,10 @@ leftovers_conn_gone(struct registry *r, const struct conn *c)
 void
 leftovers_close(struct registry *r)
 {
-	while (!TAILQ_EMPTY(&r->leftovers)) {
-		struct leftover *lo = TAILQ_FIRST(&r->leftovers);
+	struct leftover *lo, *next;
 
-		lo->socket.user = NULL;
+	for (lo = TAILQ_FIRST(&r->leftovers); lo; lo = next) {
+		next = TAILQ_NEXT(lo, entry);
 		close_leftover(r, lo);
 	}
 }

@@ -31,7 +31,7 @@ struct registry {
 	struct service_list retired; /* by reloads; they have sessions, or something else to finish */
 	struct event *sweeper;       /* while there are any */
 	struct leftover_list leftovers;
-	bool reloading;              /* not all have begun that may want one of them */
+	bool reloading; /* not all have begun that may want one of them */
 	struct log *log;
 	struct registry_log {
 		struct registry_log *next;

@@ -1059,6 +1059,48 @@ many_reloads() {
 	starts_equal_ends
 }
 
+@test "no client is lost or cut while one reload follows another" {
+	configure <<-END
+		service "program" { listen = "tcp:127.0.0.1:0" shell = "read x; echo words" env = "A=words" }
+		service "warm" { listen = "tcp:127.0.0.1:0" shell = "read x; echo words" warm = 2 instances = 5 env = "A=words" }
+		service "echo" { listen = "tcp:127.0.0.1:0" handler = "echo" instances = 5 id = "words" }
+		service "redirect" { listen = "tcp:127.0.0.1:0" redirect = "unix:$PWD/to" per_source = 100 id = "words" }
+		service "to" { listen = "unix:$PWD/to" handler = "echo" id = "words" instances = 3 }
+	END
+	start_evinetd
+	local name helpers=()
+	for name in program warm echo redirect; do
+		background sh -c "exec \"\$0\" \"\$@\" >$name.out" "$TOOL/client" -n 500 -c 10 -H -s 'words\n' \
+			-a 'words\n' "$(address_of "$name")"
+		helpers+=("$HELPER")
+	done
+	cat >storm.py <<-'END'
+		import os, signal, sys, time
+		conf = open("evinetd.conf").read()
+		i = 0
+		clients = [int(p) for p in sys.argv[2:]]
+		def run(pid):
+		    try:
+		        return open("/proc/%d/stat" % pid).read().split()[2] != "Z"
+		    except OSError:
+		        return False
+		while any(run(p) for p in clients):
+		    i += 1
+		    open("new", "w").write(conf.replace('A=words', 'A=%d' % i).replace('id = "words"', 'id = "%d"' % i))
+		    os.rename("new", "evinetd.conf")
+		    os.kill(int(sys.argv[1]), signal.SIGHUP)
+		    time.sleep(0.003)
+	END
+	python3 storm.py "$DAEMON" "${helpers[@]}"
+	echo "# $(log_lines 'reload what=configuration') reloads beside 2,000 clients" >&3
+	for name in program warm echo redirect; do
+		[ "$(cat "$name.out")" = 'ok=500 reset=0 short=0 error=0' ]
+	done
+	[ "$(log_lines 'reload what=configuration')" -gt 20 ]
+	starts_equal_ends
+	[ "$(log_lines ' refuse ')" = 0 ]
+}
+
 @test "of 1,000 services, one that has changed is taken over at once, and nothing else is touched" {
 	for i in {1..1000}; do
 		echo "service \"s$i\" { listen = \"tcp:127.0.0.1:0\" shell = \"echo $i\" instances = 10 }"

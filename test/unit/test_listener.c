@@ -1311,7 +1311,8 @@ leaving(void)
 	fd = client(&to);
 	ok(listener_detach(l, &spare), "a socket can be taken out");
 	is_int((long long)listener_listening(l), 1, "the others go on");
-	ok(addr_equal(&spare.wanted, &addrs[0]) && addr_equal(&spare.bound, &to), "it comes with its addresses");
+	ok(addr_equal(&spare.wanted, &addrs[0]) && addr_equal(&spare.bound, &to),
+	   "it comes with its addresses");
 	ok(spare.held && spare.user == user, "with its hold and its user");
 	ok(is_blocking(spare.fd), "and blocks, as a program expects");
 	ok(listener_detach(l, &other) && !listener_detach(l, &other), "until none is left");

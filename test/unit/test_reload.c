@@ -71,7 +71,8 @@ not_the_same(void)
 	ok(!same(SERVICE("listener { host = \"a\" }"), SERVICE("")), "and listeners");
 	ok(!same(SERVICE("listener { host = \"a\" }"), SERVICE("listener { host = \"b\" }")),
 	   "and what they say");
-	ok(!same(SERVICE("listener { host = \"a\" family = \"inet\" }"), SERVICE("listener { host = \"a\" }")),
+	ok(!same(SERVICE("listener { host = \"a\" family = \"inet\" }"),
+		 SERVICE("listener { host = \"a\" }")),
 	   "with all of it");
 	ok(!same("defaults { per_source = 5 }\n" SERVICE(""), SERVICE("per_source = 5")),
 	   "what a service says itself can mean more than what it inherits");
@@ -81,9 +82,9 @@ not_the_same(void)
 static bool
 set_differently(const struct option *o, struct service_conf *s)
 {
-	static const char *const values[] = { "5",     "true", "false", "3/1m", "/tmp",           "A=1", "start",
-					      "tcp:1", "null", "syslog", "word", "127.0.0.2", "pid", "host",
-					      "08:00-09:00", "10m", "0.5" };
+	static const char *const values[] = { "5",     "true",  "false",       "3/1m",   "/tmp", "A=1",
+					      "start", "tcp:1", "null",        "syslog", "word", "127.0.0.2",
+					      "pid",   "host",  "08:00-09:00", "10m",    "0.5" };
 	struct service_conf defaults;
 	bool differs = false;
 	size_t bad;
@@ -92,12 +93,14 @@ set_differently(const struct option *o, struct service_conf *s)
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]) && !differs; i++) {
 		char *value = (char *)(uintptr_t)values[i];
 
-		differs = option_set(o, s, &value, 1, false, &bad, NULL) == 0 && !option_equal(o, s, &defaults);
+		differs =
+			option_set(o, s, &value, 1, false, &bad, NULL) == 0 && !option_equal(o, s, &defaults);
 	}
 	for (int i = 0; !differs && o->type == OPT_ENUM && o->words[i]; i++) {
 		char *value = (char *)(uintptr_t)o->words[i];
 
-		differs = option_set(o, s, &value, 1, false, &bad, NULL) == 0 && !option_equal(o, s, &defaults);
+		differs =
+			option_set(o, s, &value, 1, false, &bad, NULL) == 0 && !option_equal(o, s, &defaults);
 	}
 	service_conf_clear(&defaults);
 	return differs;
@@ -131,7 +134,8 @@ every_row(void)
 static void
 copies(void)
 {
-	struct config *c = load("defaults { nice = 5 }\n\n" SERVICE("listener { host = \"a\" }\ninstances = 3"));
+	struct config *c =
+		load("defaults { nice = 5 }\n\n" SERVICE("listener { host = \"a\" }\ninstances = 3"));
 	struct service_conf *copy = service_conf_dup(&c->services[0]);
 	char *path = xasprintf("%s/main.conf", dir);
 

@@ -185,7 +185,8 @@ equality(void)
 			*(const char **)(void *)((char *)&b + r->offset) = "word";
 		else
 			*(int *)(void *)((char *)&b + r->offset) = 77;
-		ok(!sockopts_equal(&a, &b) && !sockopts_equal(&b, &a), "another %s makes a difference", r->name);
+		ok(!sockopts_equal(&a, &b) && !sockopts_equal(&b, &a), "another %s makes a difference",
+		   r->name);
 	}
 	a.congestion = congestion;
 	sockopts_init(&b);
