@@ -581,8 +581,8 @@ reload(struct daemon *d)
 	inherit_notify(message);
 	d->reloading = true;
 	/* Low numbers are for the descriptors of programs on their way. */
-	if (d->ready)
-		fd_reserve_low(spawn_shared_below());
+	if (d->ready && fd_reserve_low(spawn_shared_below()) < 0)
+		fd_release_low();
 	config = read_config(d->config_path);
 	problems_clear(&d->problems);
 	take_problems(&d->problems, &config->problems);

@@ -184,6 +184,7 @@ registry_drain(struct registry *r)
 	struct service *s;
 
 	r->stopping = true;
+	leftovers_close(r);
 	TAILQ_FOREACH(s, &r->services, entry) {
 		service_stop_listening(s);
 		retire(s, false);
@@ -222,6 +223,7 @@ registry_stop(struct registry *r, bool force)
 
 	r->stopping = r->ending = true;
 	r->forced |= force;
+	leftovers_close(r);
 	TAILQ_FOREACH(s, &r->services, entry) {
 		if (!before)
 			service_stop_listening(s);

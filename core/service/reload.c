@@ -125,10 +125,10 @@ drop_plan(struct plan *p)
 static void
 replace(struct plan *p, struct service *old, struct service *new)
 {
-	old->successor = new;
 	service_take_listeners(new, old);
 	service_let_sockets_go(old, new);
 	service_continue(new, old);
+	old->successor = new;
 	if (old->retired)
 		return;
 	TAILQ_REMOVE(&p->registry->services, old, entry);
@@ -191,8 +191,11 @@ begin(struct registry *r)
 		service_create_listeners(s);
 		service_review_holds(s);
 	}
-	TAILQ_FOREACH(s, &r->services, entry)
+	TAILQ_FOREACH(s, &r->services, entry) {
+		/* Who waited for a descriptor may have gone while listeners were on their way. */
+		service_hold_pending(s, r->pending > 0);
 		service_begin(s);
+	}
 }
 
 static void

@@ -779,8 +779,6 @@ join_holds(struct service_listener *sl)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (sl->service->holds & all[i])
 			listener_hold(sl->listener, all[i]);
-	if (sl->service->registry->pending > 0)
-		listener_hold(sl->listener, HOLD_PENDING);
 }
 
 static bool

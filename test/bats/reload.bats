@@ -538,6 +538,7 @@ says() {
 
 @test "a service that could not listen is tried again" {
 	occupy
+	# shellcheck disable=SC2153 # occupy sets it
 	configure <<-END
 		service "a" { listen = "tcp:127.0.0.1:0" $(says a) }
 		service "b" { listen = "tcp:127.0.0.1:$PORT" $(says b) }
@@ -652,6 +653,17 @@ silent_names() {
 	[ "$(hear 6)" = four ]
 	echo "service \"c\" { listen = \"tcp:silent.example:0\" $(says c) }" >>"$CONF"
 	reload
+	say 4 there
+	[ "$(hear 4)" = there ]
+	# The address of before may be among those that the name stands for; but not when all ends.
+	configure <<-END
+		service "a" { listen = "tcp:silent.example:$port" $(says five) }
+	END
+	reload
+	socket_on "$port" | grep -q .
+	kill -QUIT "$DAEMON"
+	wait_for_log 'stop signal=QUIT'
+	refused "$port"
 	say 4 there
 	[ "$(hear 4)" = there ]
 	stop_evinetd
@@ -785,7 +797,9 @@ wait_program() {
 	say 4 two
 	[ "$(hear 4)" = 'old two' ]
 	wait_for_log 'end service=a'
-	for pid in $(cat pids.old); do
+	local pid pids
+	mapfile -t pids <pids.old
+	for pid in "${pids[@]}"; do
 		wait_until is_gone "$pid"
 	done
 	[ "$(log_lines warm_exit)" = 0 ]
