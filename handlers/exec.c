@@ -741,15 +741,16 @@ enum { UNTOUCHED_MAX = 3 };
 static void
 end_wait_session(struct conn *c)
 {
-	struct service *s = c->service;
+	struct service *s = service_current(c->service);
 	struct listener_socket *ls = c->wait_socket;
 	bool pause;
 
 	c->ended_ms = clock_monotonic_ms();
-	s->untouched = took_nothing(c) ? s->untouched + 1 : 0;
+	s->untouched = ls && took_nothing(c) ? s->untouched + 1 : 0;
 	pause = s->untouched >= UNTOUCHED_MAX;
 	conn_done(c);
-	service_release_socket(s, ls, pause);
+	if (ls)
+		service_release_socket(ls, pause);
 }
 
 void
@@ -794,7 +795,7 @@ ended_cb(const struct reap_status *st, void *arg)
 		conn_set_end(c, "signal", WTERMSIG(st->status));
 	else
 		conn_set_end(c, "exit", WEXITSTATUS(st->status));
-	if (c->wait_socket) {
+	if (c->wait) {
 		end_wait_session(c);
 		return;
 	}

@@ -50,6 +50,7 @@ struct redirect {
 /* A connection to the server whose session is over, and from which something may still come. */
 struct farewell {
 	LIST_ENTRY(farewell) entry;
+	struct service *service;
 	struct drain drain;
 };
 
@@ -506,6 +507,7 @@ farewell_done(void *arg)
 	struct farewell *f = arg;
 
 	LIST_REMOVE(f, entry);
+	f->service->users--;
 	free(f);
 }
 
@@ -513,7 +515,7 @@ farewell_done(void *arg)
 static void
 part_from_server(struct redirect *r)
 {
-	const struct service *s = r->conn->service;
+	struct service *s = r->conn->service;
 	struct target *t = s->handler_data;
 	struct farewell *f;
 	int fd = r->fd;
@@ -523,6 +525,8 @@ part_from_server(struct redirect *r)
 	r->fd = -1;
 	f = xcalloc(1, sizeof(*f));
 	LIST_INSERT_HEAD(&t->farewells, f, entry);
+	f->service = s;
+	s->users++;
 	drain_start(&f->drain, t->base, fd, s->conf->drain_timeout, false, farewell_done, f);
 }
 

@@ -197,6 +197,7 @@ dismiss(struct instance *i)
 	p->nwaiting--;
 	TAILQ_INSERT_TAIL(&p->leaving, i, entry);
 	i->service->registry->leaving++;
+	i->service->users++;
 	i->end_ms = clock_monotonic_ms() + conf->kill_after;
 	close_end(i);
 	exec_signal(i->pid, schema_signal(conf));
@@ -393,11 +394,13 @@ static void
 left(struct instance *i)
 {
 	struct registry *r = i->service->registry;
+	struct service *s = i->service;
 
 	if (i->deaf)
 		log_warm_exit(i);
-	TAILQ_REMOVE(&pool_of(i->service)->leaving, i, entry);
+	TAILQ_REMOVE(&pool_of(s)->leaving, i, entry);
 	free_instance(i);
+	s->users--;
 	r->leaving--;
 	registry_one_less(r);
 }

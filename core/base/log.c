@@ -46,6 +46,15 @@ log_new(struct log_sink *sink, enum log_format format, enum log_level least)
 }
 
 void
+log_change(struct log *log, struct log_sink *sink, enum log_format format, enum log_level least)
+{
+	log_tell_sums(log, true);
+	log->sink = sink;
+	log->format = format;
+	log->least = least;
+}
+
+void
 log_free(struct log *log)
 {
 	if (!log)

@@ -82,6 +82,9 @@ void log_free(struct log *);
  * the format of that one. */
 void log_pass_messages(struct log *, struct log *const *to);
 
+/* From now on it writes there, in that way. */
+void log_change(struct log *, struct log_sink *, enum log_format, enum log_level least);
+
 /* Errors also go to standard error, as text: while somebody waits there for us to get ready. */
 void log_echo_errors(struct log *, bool on);
 

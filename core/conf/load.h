@@ -21,8 +21,9 @@ struct config_source {
 	const struct config_default *defaults; /* ends with a NULL key; what the file says wins; or NULL */
 };
 
-/* One set of configuration files as read. Immutable once loaded, and reference-counted: a session
- * that started under it keeps it. */
+/* One set of configuration files as read. Immutable once loaded, and reference-counted. What runs has
+ * copies of what it needs (service_conf_dup), so that one service that stays for long does not keep all
+ * that was read with it. */
 struct config {
 	int references;
 	struct strlist files; /* every file that was read; origins point into it */

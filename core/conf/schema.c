@@ -564,7 +564,100 @@ service_conf_clear(struct service_conf *s)
 	free(s->listeners);
 	free(s->notes);
 	free(s->name);
+	strlist_clear(&s->files);
 	*s = (struct service_conf){ 0 };
+}
+
+/* Files are few: mostly that of the defaults and that of the service. */
+static struct origin
+own_origin(struct service_conf *s, struct origin from)
+{
+	if (!from.file)
+		return from;
+	for (size_t i = 0; i < s->files.n; i++)
+		if (strcmp(s->files.items[i], from.file) == 0)
+			return (struct origin){ s->files.items[i], from.line };
+	strlist_add(&s->files, from.file);
+	return (struct origin){ s->files.items[s->files.n - 1], from.line };
+}
+
+static void
+dup_listeners(struct service_conf *to, const struct service_conf *from)
+{
+	to->nlisteners = from->nlisteners;
+	if (from->nlisteners)
+		to->listeners = xcalloc(from->nlisteners, sizeof(*to->listeners));
+	for (size_t i = 0; i < from->nlisteners; i++) {
+		options_copy(listener_rows, &to->listeners[i], &from->listeners[i]);
+		to->listeners[i].origin = own_origin(to, from->listeners[i].origin);
+		to->listeners[i].wrong = from->listeners[i].wrong;
+	}
+}
+
+struct service_conf *
+service_conf_dup(const struct service_conf *from)
+{
+	struct service_conf *to = xcalloc(1, sizeof(*to));
+
+	options_copy(service_rows, to, from);
+	to->name = xstrdup(from->name);
+	to->origin = own_origin(to, from->origin);
+	to->refused = from->refused;
+	to->broken = from->broken;
+	dup_listeners(to, from);
+	to->nnotes = from->nnotes;
+	if (from->nnotes)
+		to->notes = xcalloc(from->nnotes, sizeof(*to->notes));
+	for (size_t i = 0; i < from->nnotes; i++) {
+		to->notes[i] = from->notes[i];
+		to->notes[i].origin = own_origin(to, from->notes[i].origin);
+	}
+	return to;
+}
+
+static bool
+rows_equal(const struct option *rows, const void *a, const void *b)
+{
+	for (; rows->name; rows++)
+		if (!option_equal(rows, a, b))
+			return false;
+	return true;
+}
+
+static size_t
+count_said(const struct service_conf *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->nnotes; i++)
+		n += s->notes[i].origin.file && !s->notes[i].inherited;
+	return n;
+}
+
+/* What a service says itself can mean more than the same value by default. */
+static bool
+say_the_same(const struct service_conf *a, const struct service_conf *b)
+{
+	if (count_said(a) != count_said(b))
+		return false;
+	for (size_t i = 0; i < a->nnotes; i++) {
+		const struct conf_note *n = &a->notes[i];
+
+		if (n->origin.file && !n->inherited && !service_conf_says(b, n->row->section, n->row->name))
+			return false;
+	}
+	return true;
+}
+
+bool
+service_conf_equal(const struct service_conf *a, const struct service_conf *b)
+{
+	if (a->nlisteners != b->nlisteners || !say_the_same(a, b))
+		return false;
+	for (size_t i = 0; i < a->nlisteners; i++)
+		if (!rows_equal(listener_rows, &a->listeners[i], &b->listeners[i]))
+			return false;
+	return rows_equal(service_rows, a, b);
 }
 
 static struct conf_note *

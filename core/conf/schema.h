@@ -56,6 +56,7 @@ struct service_conf {
 	bool broken;             /* not even all of its keys are known: looking closer would only mislead */
 	struct conf_note *notes; /* about the keys that were given: few of many */
 	size_t nnotes;
+	struct strlist files; /* of a duplicate: the names that its origins point to */
 
 	struct list_value listen;
 	struct listener_conf *listeners;
@@ -148,6 +149,13 @@ extern const char *const schema_log_events[]; /* what log_events may name */
 void service_conf_init(struct service_conf *);
 void service_conf_copy(struct service_conf *to, const struct service_conf *from);
 void service_conf_clear(struct service_conf *);
+
+/* All of it, on the heap, and needing nothing of the configuration that it was read with. */
+struct service_conf *service_conf_dup(const struct service_conf *);
+
+/* Whether two say the same, wherever they were written. */
+bool service_conf_equal(const struct service_conf *, const struct service_conf *);
+
 void listener_conf_clear(struct listener_conf *);
 
 /* Notes where the value of a row was given, or that one could not be read. */

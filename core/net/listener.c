@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,7 +28,9 @@ struct listener_socket {
 	struct addr wanted, bound;
 	int fd;
 	struct socket_file file;
-	bool held;                  /* HOLD_CHILD for this socket alone */
+	bool held;    /* HOLD_CHILD for this socket alone */
+	bool adopted; /* it was open before this listener had it */
+	void *user;
 	struct socket_fail *fail;   /* of the last try; NULL: none was refused */
 	struct evconnlistener *lev; /* LISTENER_ACCEPT */
 	struct event *ready;        /* LISTENER_READY */
@@ -42,6 +45,7 @@ struct listener {
 	void *arg;
 	struct listener_params params;
 	char *host, *service, *device, *congestion; /* copies of what params borrowed */
+	struct sock_fprog filter;                   /* likewise */
 	struct resolve *resolve;
 	struct listener_socket *sockets; /* one for each address; never moved while one is open */
 	size_t nsockets;
@@ -107,6 +111,7 @@ release_memory(struct listener *l)
 	free(l->service);
 	free(l->device);
 	free(l->congestion);
+	free(l->filter.filter);
 	if (l->nofile_retry)
 		event_free(l->nofile_retry);
 	free(l);
@@ -237,7 +242,7 @@ watch(struct listener_socket *ls)
 }
 
 static void
-close_socket(struct listener_socket *ls)
+free_events(struct listener_socket *ls)
 {
 	if (ls->lev)
 		evconnlistener_free(ls->lev);
@@ -249,6 +254,13 @@ close_socket(struct listener_socket *ls)
 		event_free(ls->turn);
 	ls->lev = NULL;
 	ls->ready = ls->resume = ls->turn = NULL;
+}
+
+static void
+close_socket(struct listener_socket *ls)
+{
+	free_events(ls);
+	ls->adopted = false;
 	if (ls->fd < 0)
 		return;
 	socket_unlink(&ls->bound, &ls->file);
@@ -299,6 +311,27 @@ set_fail(struct listener_socket *ls, const struct socket_fail *fail)
 	*ls->fail = *fail;
 }
 
+/* Takes over a socket that is open already. */
+static bool
+adopt_socket(struct listener_socket *ls, int port)
+{
+	struct listener *l = ls->listener;
+	struct listener_spare spare;
+
+	if (!l->on->on_open || !l->on->on_open(l, &ls->wanted, port, &spare, l->arg))
+		return false;
+	ls->fd = spare.fd;
+	ls->bound = spare.bound;
+	ls->file = spare.file;
+	ls->held = spare.held;
+	ls->user = spare.user;
+	ls->adopted = true;
+	if (ls->bound.socktype != SOCK_DGRAM)
+		listen(ls->fd, l->params.socket.queuesize);
+	set_fail(ls, NULL);
+	return true;
+}
+
 /* Tries one address. Returns false if the port that another address of this round was given is taken
  * here, so that all of them need a new one. */
 static bool
@@ -312,6 +345,8 @@ open_address(struct listener *l, size_t i, bool *tried, bool last_round)
 	if (chooser >= 0)
 		addr_set_port(&a, addr_port(&l->sockets[chooser].bound.sa));
 	tried[i] = true;
+	if (adopt_socket(ls, chooser >= 0 ? addr_port(&a.sa) : 0))
+		return true;
 	ls->fd = socket_open(&a, &l->params.socket, &ls->bound, &ls->file, &fail);
 	set_fail(ls, ls->fd < 0 ? &fail : NULL);
 	return ls->fd >= 0 || fail.errnum != EADDRINUSE || chooser < 0 || !tried[chooser] || last_round;
@@ -394,6 +429,8 @@ report(struct listener *l, const bool *tried)
 							    .syscall = "epoll_ctl",
 							    .errnum = errno ? errno : ENOMEM });
 		}
+		if (ls->fd >= 0 && ls->adopted && l->on->on_adopt)
+			l->on->on_adopt(ls, l->arg);
 		if (ls->fd >= 0 && l->on->on_listen)
 			l->on->on_listen(ls, l->arg);
 		else if (ls->fd < 0 && ls->fail && l->on->on_fail)
@@ -501,6 +538,16 @@ resolved_cb(struct addr_list *list, const struct error *err, void *arg)
 }
 
 static void
+copy_filter(struct listener *l, const struct sock_fprog *from)
+{
+	size_t size = from->len * sizeof(*from->filter);
+
+	l->filter = (struct sock_fprog){ from->len, xcalloc(1, size) };
+	memcpy(l->filter.filter, from->filter, size);
+	l->params.socket.filter = &l->filter;
+}
+
+static void
 copy_params(struct listener *l, const struct listener_params *p)
 {
 	l->params = *p;
@@ -511,6 +558,8 @@ copy_params(struct listener *l, const struct listener_params *p)
 	l->congestion = p->socket.options.congestion ? xstrdup(p->socket.options.congestion) : NULL;
 	l->params.socket.options.device = l->device;
 	l->params.socket.options.congestion = l->congestion;
+	if (p->socket.filter)
+		copy_filter(l, p->socket.filter);
 }
 
 int
@@ -558,6 +607,64 @@ listener_close(struct listener *l)
 }
 
 void
+listener_set_arg(struct listener *l, void *arg)
+{
+	l->arg = arg;
+}
+
+void *
+listener_arg(const struct listener *l)
+{
+	return l->arg;
+}
+
+bool
+listener_detach(struct listener *l, struct listener_spare *spare)
+{
+	struct listener_socket *ls = listener_socket_at(l, 0);
+
+	if (!ls)
+		return false;
+	free_events(ls);
+	/* As it was opened: whoever gets it next may be a program. */
+	if (!is_ready_mode(l, ls))
+		fd_set_nonblocking(ls->fd, false);
+	*spare = (struct listener_spare){ .wanted = ls->wanted,
+					  .bound = ls->bound,
+					  .fd = ls->fd,
+					  .file = ls->file,
+					  .held = ls->held && ls->user,
+					  .user = ls->user };
+	ls->fd = -1;
+	ls->held = false;
+	ls->user = NULL;
+	return true;
+}
+
+void
+listener_spare_close(struct listener_spare *spare)
+{
+	socket_unlink(&spare->bound, &spare->file);
+	close(spare->fd);
+	spare->fd = -1;
+}
+
+void
+listener_set_queue(struct listener *l, int queuesize)
+{
+	l->params.socket.queuesize = queuesize;
+	for (size_t i = 0; i < l->nsockets; i++)
+		if (l->sockets[i].fd >= 0 && l->sockets[i].bound.socktype != SOCK_DGRAM)
+			listen(l->sockets[i].fd, queuesize);
+}
+
+bool
+listener_is_resolving(const struct listener *l)
+{
+	return l->resolve != NULL;
+}
+
+void
 listener_free(struct listener *l)
 {
 	if (!l || l->dead)
@@ -602,6 +709,18 @@ listener_socket_release(struct listener_socket *ls)
 {
 	ls->held = false;
 	apply_holds_to(ls);
+}
+
+void
+listener_socket_set_user(struct listener_socket *ls, void *user)
+{
+	ls->user = user;
+}
+
+void *
+listener_socket_user(const struct listener_socket *ls)
+{
+	return ls->user;
 }
 
 static void

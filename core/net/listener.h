@@ -76,6 +76,15 @@ struct listener_params {
 
 extern const struct listener_params LISTENER_PARAMS;
 
+/* A socket that has left its listener, with all that belongs to it. */
+struct listener_spare {
+	struct addr wanted, bound; /* as it was asked for, and its real address */
+	int fd;
+	struct socket_file file;
+	bool held;  /* HOLD_CHILD was set on it */
+	void *user; /* see listener_socket_set_user */
+};
+
 /* All are optional but on_accept (or on_ready). arg is the one given to listener_new. */
 struct listener_callbacks {
 	/* A connection. fd is the callee's, blocking and close-on-exec. */
@@ -83,6 +92,9 @@ struct listener_callbacks {
 			  void *arg);
 	/* LISTENER_READY: something waits; called again and again until it is taken or held. */
 	void (*on_ready)(struct listener_socket *, void *arg);
+	/* Before an address is opened: true if there is a socket for it already, which the listener takes
+	 * over. `port` is the one it has to have, if another address has chosen one; 0 otherwise. */
+	bool (*on_open)(struct listener *, const struct addr *, int port, struct listener_spare *, void *arg);
 	/* Once for each socket that listens. Its address can be read, port 0 included. */
 	void (*on_listen)(struct listener_socket *, void *arg);
 	/* The name did not resolve: nothing was opened. */
@@ -96,6 +108,8 @@ struct listener_callbacks {
 	void (*on_settled)(struct listener *, void *arg);
 	/* accept(2) failed. EMFILE and ENFILE have set HOLD_NOFILE before this is called. */
 	void (*on_accept_error)(struct listener *, int errnum, void *arg);
+	/* A socket that was taken over (on_open) has its place. */
+	void (*on_adopt)(struct listener_socket *, void *arg);
 };
 
 /* The callbacks are borrowed. Never NULL. */
@@ -116,6 +130,23 @@ void listener_free(struct listener *);
 /* Closes the sockets, keeps the rest (holds, params). */
 void listener_close(struct listener *);
 
+/* From now on the callbacks get another argument. */
+void listener_set_arg(struct listener *, void *arg);
+void *listener_arg(const struct listener *);
+
+/* Takes the first open socket out; it is the caller's then. False if there is none. Not from within a
+ * callback of the same listener. */
+bool listener_detach(struct listener *, struct listener_spare *);
+
+/* Closes one that nobody wants, and removes its file. */
+void listener_spare_close(struct listener_spare *);
+
+/* Another length for the queues of its sockets. */
+void listener_set_queue(struct listener *, int queuesize);
+
+/* Whether a look-up is under way. */
+bool listener_is_resolving(const struct listener *);
+
 void listener_hold(struct listener *, enum listener_hold);
 void listener_release(struct listener *, enum listener_hold);
 unsigned listener_holds(const struct listener *);
@@ -123,6 +154,10 @@ unsigned listener_holds(const struct listener *);
 /* HOLD_CHILD for one socket: its program has it, the other addresses go on. */
 void listener_socket_hold(struct listener_socket *);
 void listener_socket_release(struct listener_socket *);
+
+/* Whatever the caller keeps with a socket; it goes along when the socket leaves. */
+void listener_socket_set_user(struct listener_socket *, void *user);
+void *listener_socket_user(const struct listener_socket *);
 
 /* Holds now and releases after a while. */
 void listener_socket_pause(struct listener_socket *, const struct timeval *);

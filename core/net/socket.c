@@ -191,6 +191,38 @@ fail:
 	return -1;
 }
 
+static bool
+filters_equal(const struct sock_fprog *a, const struct sock_fprog *b)
+{
+	if (!a || !b)
+		return a == b;
+	return a->len == b->len && memcmp(a->filter, b->filter, a->len * sizeof(*a->filter)) == 0;
+}
+
+bool
+socket_params_equal(const struct socket_params *a, const struct socket_params *b)
+{
+	return a->mode == b->mode && a->owner == b->owner && a->group == b->group &&
+	       sockopts_equal(&a->options, &b->options) && filters_equal(a->filter, b->filter);
+}
+
+void
+socket_set_options(int fd, const struct addr *a, const struct socket_params *p)
+{
+	struct socket_fail fail;
+	char value[64];
+	int none = 0;
+
+	for (const struct sockopt_row *r = sockopt_rows; r->name; r++)
+		if (sockopt_applies(r, &p->options, a))
+			sockopt_set(r, &p->options, fd, value);
+	/* One that was there is replaced at once: there is no moment without. */
+	if (p->filter)
+		set_filter(fd, a, p->filter, &fail);
+	else
+		setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+}
+
 void
 socket_unlink(const struct addr *bound, const struct socket_file *file)
 {

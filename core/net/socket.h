@@ -45,6 +45,13 @@ struct socket_file {
 int socket_open(const struct addr *, const struct socket_params *, struct addr *bound,
 		struct socket_file *file, struct socket_fail *fail);
 
+/* Whether a socket that was opened for one is as good for the other. The queue does not count: it can be
+ * changed while a socket listens. */
+bool socket_params_equal(const struct socket_params *, const struct socket_params *);
+
+/* Sets the options on a socket that is open already, as far as the kernel lets it. */
+void socket_set_options(int fd, const struct addr *, const struct socket_params *);
+
 /* Removes the file of a unix socket that socket_open has made, if it is still the same one. */
 void socket_unlink(const struct addr *bound, const struct socket_file *);
 

@@ -198,6 +198,15 @@ admission_extra(struct admission *a)
 }
 
 void
+admission_continue(struct admission *a, struct admission *from)
+{
+	if (a->rate.ns_per_token == from->rate.ns_per_token && a->rate.burst == from->rate.burst)
+		a->rate.full_at = from->rate.full_at;
+	if (a->extra && from->extra)
+		source_rate_continue(&a->extra->source_rate, &from->extra->source_rate);
+}
+
+void
 admission_clear(struct admission *a)
 {
 	acl_clear(&a->allow);

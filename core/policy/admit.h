@@ -71,7 +71,6 @@ struct admit_result admit_datagram(struct admission *, const struct sockaddr *pe
  * what is not about the client. Takes the slot (of `nobody`) and the token. */
 struct admit_result admit_program(struct admission *, const struct source *nobody, int64_t now_ns);
 
-
 /* What the lists say about an address. LISTS_ASK: the name of the peer decides, and admit_name() has to be
  * asked once it is known. admit() lets such a peer in. */
 enum admit_lists { LISTS_REFUSE, LISTS_ALLOW, LISTS_ASK };
@@ -90,6 +89,10 @@ bool admit_is_banned(struct admission *, const struct source *, int64_t now_ns);
 
 /* The extra part of an admission, made at the first call. */
 struct admit_extra *admission_extra(struct admission *);
+
+/* Carries on where another admission of the same service was, as far as the limits are the same. Slots
+ * are not among it: they are taken anew for each session. */
+void admission_continue(struct admission *, struct admission *from);
 
 void admission_clear(struct admission *);
 

@@ -32,6 +32,20 @@ source_rate_clear(struct source_rate *sr)
 	*sr = (struct source_rate){ 0 };
 }
 
+void
+source_rate_continue(struct source_rate *sr, struct source_rate *from)
+{
+	if (!from->table || sr->table || sr->rate.ns_per_token != from->rate.ns_per_token ||
+	    sr->rate.burst != from->rate.burst)
+		return;
+	sr->table = from->table;
+	sr->buckets = from->buckets;
+	sr->n = from->n;
+	TAILQ_CONCAT(&sr->used, &from->used, entry);
+	from->table = NULL;
+	from->buckets = from->n = 0;
+}
+
 static struct source_bucket **
 find(const struct source_rate *sr, const struct source *src)
 {

@@ -24,6 +24,9 @@ struct source_rate {
 void source_rate_init(struct source_rate *, int64_t count, int64_t interval_ms);
 void source_rate_clear(struct source_rate *);
 
+/* Takes over the buckets of another of the same rate, which has none then. */
+void source_rate_continue(struct source_rate *, struct source_rate *from);
+
 /* Whether the source has a token. */
 bool source_rate_has(const struct source_rate *, const struct source *, int64_t now_ns);
 

@@ -37,6 +37,7 @@ static void
 capture_free(struct capture *k)
 {
 	TAILQ_REMOVE(&all, k, entry);
+	k->service->users--;
 	if (k->readable)
 		event_free(k->readable);
 	close(k->fd);
@@ -129,6 +130,7 @@ capture_new(struct service *s, uint64_t session, int *fd, struct error *err)
 		k = xcalloc(1, sizeof(*k));
 	*k = (struct capture){ .service = s, .session = session, .fd = pipefd[0] };
 	TAILQ_INSERT_TAIL(&all, k, entry);
+	s->users++;
 	*fd = pipefd[1];
 	return k;
 }

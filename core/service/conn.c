@@ -100,8 +100,11 @@ conn_new(struct service *s, struct listener_socket *ls, int fd, const struct soc
 {
 	struct conn *c = new_session(s, fd, listener_socket_addr(ls), peer, len);
 
-	if (fd < 0)
+	if (fd < 0) {
+		c->wait = true;
 		c->wait_socket = ls;
+		listener_socket_set_user(ls, c);
+	}
 	return c;
 }
 
@@ -310,7 +313,7 @@ conn_refuse(struct conn *c, const char *reason, enum log_level level, const stru
 	forget(c);
 	/* The datagram or connection is still there: without a pause it would be tried at once. */
 	if (ls)
-		service_release_socket(s, ls, true);
+		service_release_socket(ls, true);
 }
 
 static void
@@ -372,6 +375,20 @@ conn_abandon(struct conn *c)
 	conn_refuse(c, "fork", LOG_LEVEL_WARNING, &err);
 }
 
+bool
+conn_lose_socket(struct conn *c)
+{
+	struct error err;
+
+	c->wait_socket = NULL;
+	if (!c->pending)
+		return true;
+	error_set(&err, 0, "the service has been replaced before a descriptor was free");
+	set_pending(c, false);
+	conn_refuse(c, "fork", LOG_LEVEL_WARNING, &err);
+	return false;
+}
+
 void
 conn_set_end(struct conn *c, const char *how, int status)
 {
@@ -421,7 +438,7 @@ conn_done(struct conn *c)
 	if (s->registry->ending && s->conf->kill_after < timeout)
 		timeout = s->conf->kill_after;
 	/* Its place, or its descriptor. */
-	awaited = s->holds & HOLD_FULL || s->registry->short_of_files;
+	awaited = service_current(s)->holds & HOLD_FULL || s->registry->short_of_files;
 	drain_start(&c->drain, s->registry->base, fd, timeout, awaited, finish, c);
 }
 

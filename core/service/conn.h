@@ -26,8 +26,9 @@ struct conn {
 	TAILQ_ENTRY(conn) entry;
 	struct service *service;
 	uint64_t session;
-	int fd; /* -1: a wait session, or only the program has it (close = "leave") */
-	struct listener_socket *wait_socket;
+	int fd;    /* -1: a wait session, or only the program has it (close = "leave") */
+	bool wait; /* a program has the listening or datagram socket */
+	struct listener_socket *wait_socket; /* which one; NULL: nobody listens on it any more */
 	struct sockaddr_storage peer;
 	socklen_t peer_len;
 	struct addr local;
@@ -94,6 +95,10 @@ void conn_refuse(struct conn *, const char *reason, enum log_level, const struct
 
 /* Drops one that waits for a descriptor: it never started, so the log says that it was refused. */
 void conn_abandon(struct conn *);
+
+/* The socket of a wait session is no listener's any more. False if its program had not been started yet:
+ * then the session is gone. */
+bool conn_lose_socket(struct conn *);
 
 /* Ends a drain that is under way at once. */
 void conn_cut(struct conn *);

@@ -15,9 +15,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/service/dump.h"
 #include "core/service/registry.h"
+#include "core/service/reload.h"
 #include "core/sys/fd.h"
 #include "core/sys/inherit.h"
 #include "core/sys/reap.h"
@@ -32,6 +34,7 @@ struct daemon {
 	struct daemon_options options;
 	char *pidfile, *addr_file, *dump_file; /* absolute: the background changes the directory */
 	struct event_base *base;
+	struct config_source *sources; /* with absolute paths, likewise */
 	struct registry registry;
 	struct config *config;
 	struct problems problems;
@@ -44,6 +47,7 @@ struct daemon {
 	int parent_fd;      /* background: where the caller waits for the status */
 	unsigned announced; /* the registry's count of listen events that the address file shows */
 	bool ready, stopping, terminated, done;
+	bool reloading; /* not everything that the last reload began has been tried */
 	int status;
 };
 
@@ -116,8 +120,10 @@ close_untaken_sockets(void)
 	int n = inherit_sockets(fds, 1024);
 
 	for (int i = 0; i < n; i++)
-		if (fds[i] > 2 && !inherit_is_taken(fds[i]))
+		if (fds[i] > 2 && !inherit_is_taken(fds[i])) {
 			close(fds[i]);
+			inherit_gone(fds[i]);
+		}
 }
 
 /* Returns in the child. The parent waits for the status and ends with it. */
@@ -182,6 +188,27 @@ absolute(const char *path)
 	if (path[0] == '/' || !getcwd(cwd, sizeof(cwd)))
 		return xstrdup(path);
 	return xasprintf("%s/%s", cwd, path);
+}
+
+/* As they are read again after the background has changed the directory. */
+static struct config_source *
+absolute_sources(const struct daemon_options *o)
+{
+	struct config_source *sources = xcalloc(o->nsources + 1, sizeof(*sources));
+
+	for (size_t i = 0; i < o->nsources; i++) {
+		sources[i] = o->sources[i];
+		sources[i].path = o->background ? absolute(o->sources[i].path) : xstrdup(o->sources[i].path);
+	}
+	return sources;
+}
+
+static void
+free_sources(struct config_source *sources, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free((char *)(uintptr_t)sources[i].path);
+	free(sources);
 }
 
 /* --- problems --- */
@@ -324,6 +351,7 @@ tell_ready_fd(struct daemon *d)
 	(void)!write(fd, "\n", 1);
 	if (fd > 2) {
 		close(fd);
+		inherit_gone(fd);
 	} else {
 		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -362,6 +390,7 @@ announce(struct daemon *d)
 		return;
 	}
 	d->ready = true;
+	d->reloading = false;
 	log_event(d->log, LOG_LEVEL_INFO, "ready", NULL,
 		  LOG_FIELDS(LOG_I("services", services), LOG_I("addresses", addresses)));
 	sink_flush(d->sink);
@@ -390,6 +419,22 @@ may_listen_later(const struct registry *r)
 	return false;
 }
 
+/* All that a reload has begun has been tried. */
+static void
+reload_done(struct daemon *d)
+{
+	char message[128];
+
+	if (!d->reloading)
+		return;
+	d->reloading = false;
+	if (d->announced != d->registry.listen_events)
+		write_addr_file(d);
+	snprintf(message, sizeof(message), "READY=1\nSTATUS=%lld services on %lld addresses\n",
+		 (long long)serving_services(&d->registry), (long long)registry_listening(&d->registry));
+	inherit_notify(message);
+}
+
 static void
 settled_cb(struct registry *r, void *arg)
 {
@@ -397,6 +442,10 @@ settled_cb(struct registry *r, void *arg)
 
 	if (d->done || d->stopping)
 		return;
+	if (d->ready) {
+		reload_done(d);
+		return;
+	}
 	if (registry_listening(r) == 0 && !may_listen_later(r) && !d->options.stay) {
 		fail(d, r->failed ? r->failed : EX_UNAVAILABLE, "no address is left to serve");
 		return;
@@ -427,6 +476,165 @@ exit_cb(struct registry *r, int status, void *arg)
 }
 
 static const struct registry_callbacks callbacks = { settled_cb, idle_cb, exit_cb };
+
+/* --- logs and configuration --- */
+
+/* Where the daemon's own log goes, and how. */
+struct log_choice {
+	const char *target; /* borrowed from the options or the configuration */
+	enum log_format format;
+	enum log_level level;
+	struct limit_spec limit;
+};
+
+static struct log_choice
+choose_log(const struct daemon *d, const struct config *config)
+{
+	const struct log_conf *c = &config->global.log;
+	const char *target = d->options.log_target;
+	int format = d->options.log_format, level = d->options.log_level;
+
+	target = target ? target : c->target ? c->target : d->options.background ? "syslog" : "stderr";
+	format = format >= 0 ? format : c->format >= 0 ? c->format : LOG_FORMAT_TEXT;
+	level = level >= 0 ? level : c->level >= 0 ? c->level : LOG_LEVEL_INFO;
+	return (struct log_choice){ target, (enum log_format)format, (enum log_level)level, c->limit };
+}
+
+static void
+note_choice(struct daemon *d, const struct log_choice *c)
+{
+	d->registry.log_target = c->target;
+	d->registry.log_format = c->format;
+	d->registry.log_level = c->level;
+	d->registry.log_limit = c->limit;
+}
+
+static struct config *
+read_config(const struct daemon *d)
+{
+	return config_load_sources(d->sources, d->options.nsources);
+}
+
+/* --- reload --- */
+
+static void
+reload_logs(struct daemon *d)
+{
+	struct error err;
+
+	if (sink_reopen(d->sink, &err) < 0)
+		log_event(d->log, LOG_LEVEL_ERROR, "reload", NULL,
+			  LOG_FIELDS(LOG_S("what", "log"), LOG_S("error", err.text)));
+	registry_reopen_logs(&d->registry);
+	log_event(d->log, LOG_LEVEL_INFO, "reload", NULL,
+		  LOG_FIELDS(LOG_S("what", "log"), LOG_I("sessions", (int64_t)d->registry.sessions)));
+}
+
+static void
+log_reload(struct daemon *d, const struct reload_counts *n, int64_t ms)
+{
+	log_event(d->log, LOG_LEVEL_INFO, "reload", NULL,
+		  LOG_FIELDS(LOG_S("what", "configuration"), LOG_I("added", (int64_t)n->added),
+			     LOG_I("changed", (int64_t)n->changed), LOG_I("removed", (int64_t)n->removed),
+			     LOG_I("kept", (int64_t)n->kept),
+			     LOG_I("sessions", (int64_t)d->registry.sessions), LOG_I("ms", ms)));
+}
+
+static void
+refuse_reload(struct daemon *d)
+{
+	log_problems(d);
+	log_event(d->log, LOG_LEVEL_ERROR, "reload", NULL,
+		  LOG_FIELDS(LOG_S("what", "configuration"),
+			     LOG_S("error", "the configuration is not right: nothing has been changed"),
+			     LOG_I("errors", (int64_t)d->problems.errors),
+			     LOG_I("sessions", (int64_t)d->registry.sessions)));
+}
+
+static bool
+is_same_log(const struct daemon *d, const struct config *config, const struct log_choice *c)
+{
+	const struct registry *r = &d->registry;
+
+	for (const struct option *o = global_rows; o->name; o++)
+		if (!option_equal(o, &d->config->global, &config->global))
+			return false;
+	return strcmp(r->log_target, c->target) == 0 && r->log_format == c->format &&
+	       r->log_level == c->level;
+}
+
+/* Reads the configuration again and, if all of it is right, makes the running services follow it. Returns
+ * whether it did. The sink that is no longer used, if there is one, is left in *old. */
+static bool
+reload_config(struct daemon *d, struct config *config, struct sink **old, struct reload_counts *n)
+{
+	struct registry *r = &d->registry;
+	struct log_choice before = { r->log_target, r->log_format, r->log_level, r->log_limit };
+	struct log_choice now = choose_log(d, config);
+	bool same = is_same_log(d, config, &now);
+	struct sink *sink = NULL;
+	struct error err;
+
+	if (!same) {
+		sink = sink_open(now.target, &err);
+		if (!sink)
+			problem_add(&d->problems, (struct origin){ 0 }, NULL, "log.target", "%s", err.text);
+		else if (now.limit.set)
+			sink_limit(sink, now.limit.soft, now.limit.hard);
+	}
+	note_choice(d, &now);
+	if (reload_services(r, config, !same, &d->problems, n) < 0) {
+		note_choice(d, &before);
+		sink_free(sink);
+		return false;
+	}
+	if (same)
+		return true;
+	*old = d->sink;
+	d->sink = sink;
+	log_change(d->log, sink_for_log(sink), now.format, now.level);
+	return true;
+}
+
+static void
+reload(struct daemon *d)
+{
+	int64_t start = clock_monotonic_ms();
+	struct reload_counts n = { 0 };
+	struct sink *old = NULL;
+	struct config *config;
+	char message[64];
+
+	snprintf(message, sizeof(message), "RELOADING=1\nMONOTONIC_USEC=%lld\n",
+		 (long long)(clock_monotonic_ns() / 1000));
+	inherit_notify(message);
+	d->reloading = true;
+	/* Low numbers are for the descriptors of programs on their way. */
+	if (d->ready && fd_reserve_low(spawn_shared_below()) < 0)
+		fd_release_low();
+	config = read_config(d);
+	problems_clear(&d->problems);
+	take_problems(&d->problems, &config->problems);
+	if (config->nservices == 0 && d->problems.errors == 0 && !d->options.stay)
+		problem_add(&d->problems, (struct origin){ d->sources[0].path, 0 }, NULL, NULL,
+			    "there is no service in it");
+	if (reload_config(d, config, &old, &n)) {
+		config_unref(d->config);
+		d->config = config;
+		log_problems(d);
+		log_reload(d, &n, clock_monotonic_ms() - start);
+		if (old)
+			sink_flush(old);
+		sink_free(old);
+	} else {
+		config_unref(config);
+		refuse_reload(d);
+	}
+	if (d->ready)
+		fd_release_low();
+	if (d->registry.unsettled == 0)
+		reload_done(d);
+}
 
 /* --- signals --- */
 
@@ -466,7 +674,6 @@ static void
 signal_cb(evutil_socket_t sig, short what, void *arg)
 {
 	struct daemon *d = arg;
-	struct error err;
 
 	(void)what;
 	switch (sig) {
@@ -476,12 +683,9 @@ signal_cb(evutil_socket_t sig, short what, void *arg)
 		stop(d, (int)sig);
 		break;
 	case SIGHUP:
-		if (sink_reopen(d->sink, &err) < 0)
-			log_event(d->log, LOG_LEVEL_ERROR, "reload", NULL,
-				  LOG_FIELDS(LOG_S("what", "log"), LOG_S("error", err.text)));
-		registry_reopen_logs(&d->registry);
-		log_event(d->log, LOG_LEVEL_INFO, "reload", NULL,
-			  LOG_FIELDS(LOG_S("what", "log"), LOG_I("sessions", (int64_t)d->registry.sessions)));
+		reload_logs(d);
+		if (!d->stopping)
+			reload(d);
 		break;
 	case SIGUSR1:
 		dump(d);
@@ -513,25 +717,17 @@ watch_signals(struct daemon *d, struct error *err)
 static int
 open_log(struct daemon *d, struct error *err)
 {
-	const struct log_conf *c = &d->config->global.log;
-	const char *target = d->options.log_target;
-	int format = d->options.log_format, level = d->options.log_level;
+	struct log_choice c = choose_log(d, d->config);
 
-	target = target ? target : c->target ? c->target : d->options.background ? "syslog" : "stderr";
-	format = format >= 0 ? format : c->format >= 0 ? c->format : LOG_FORMAT_TEXT;
-	level = level >= 0 ? level : c->level >= 0 ? c->level : LOG_LEVEL_INFO;
-	d->sink = sink_open(target, err);
+	d->sink = sink_open(c.target, err);
 	if (!d->sink)
 		return -1;
-	if (c->limit.set)
-		sink_limit(d->sink, c->limit.soft, c->limit.hard);
-	d->log = log_new(sink_for_log(d->sink), (enum log_format)format, (enum log_level)level);
-	log_echo_errors(d->log, d->options.background && strcmp(target, "stderr") != 0);
+	if (c.limit.set)
+		sink_limit(d->sink, c.limit.soft, c.limit.hard);
+	d->log = log_new(sink_for_log(d->sink), c.format, c.level);
+	log_echo_errors(d->log, d->options.background && strcmp(c.target, "stderr") != 0);
 	d->registry.log = d->log;
-	d->registry.log_target = target;
-	d->registry.log_format = (enum log_format)format;
-	d->registry.log_level = (enum log_level)level;
-	d->registry.log_limit = c->limit;
+	note_choice(d, &c);
 	return 0;
 }
 
@@ -615,8 +811,10 @@ warn_untaken_sockets(struct daemon *d)
 		log_event(d->log, LOG_LEVEL_WARNING, "inherited", NULL,
 			  LOG_FIELDS(LOG_I("fd", fd),
 				     LOG_S("error", "no service listens on this descriptor")));
-		if (!d->options.background)
-			close(fd);
+		if (d->options.background)
+			continue;
+		close(fd);
+		inherit_gone(fd);
 	}
 }
 
@@ -641,7 +839,7 @@ boot(struct daemon *d, const struct handler *const *handlers)
 {
 	struct error err;
 
-	d->config = config_load_sources(d->options.sources, d->options.nsources);
+	d->config = read_config(d);
 	if (d->options.background && go_background(d) < 0)
 		return EX_OSERR;
 	registry_init(&d->registry, NULL, handlers, &callbacks, d);
@@ -712,6 +910,7 @@ shut_down(struct daemon *d)
 	free(d->pidfile);
 	free(d->addr_file);
 	free(d->dump_file);
+	free_sources(d->sources, d->options.nsources);
 	libevent_global_shutdown();
 }
 
@@ -730,8 +929,11 @@ daemon_run(const struct daemon_options *options, const struct handler *const *ha
 		close_inherited(options);
 	d.pidfile = absolute(options->pidfile);
 	d.addr_file = absolute(options->addr_file);
+	d.sources = absolute_sources(options);
 	d.dump_file = absolute(options->dump_file ? options->dump_file : DAEMON_DUMP_FILE);
 	TAILQ_INIT(&d.registry.services);
+	TAILQ_INIT(&d.registry.retired);
+	TAILQ_INIT(&d.registry.leftovers);
 	status = boot(&d, handlers);
 	if (status)
 		d.status = status;

@@ -282,6 +282,7 @@ static void
 free_note(struct note *n)
 {
 	TAILQ_REMOVE(&n->service->gate->notes, n, entry);
+	n->service->users--;
 	nnotes--;
 	ident_cancel(n->ident);
 	free(n);
@@ -311,6 +312,7 @@ take_note(struct conn *c)
 	n->session = c->session;
 	addr_format(peer_of(c), c->peer_len, n->peer);
 	TAILQ_INSERT_TAIL(&s->gate->notes, n, entry);
+	s->users++;
 	if (nnotes++ >= NOTES_MAX)
 		error_set(&err, 0, "too many questions at once");
 	else
@@ -389,6 +391,18 @@ gate_abandon(struct conn *c)
 
 	error_set(&err, 0, "the service stops before the client is let in");
 	refuse(c->gate, "stopping", &err, false);
+}
+
+void
+gate_abandon_all(struct service *s)
+{
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c->gate)
+			gate_abandon(c);
+	}
 }
 
 void

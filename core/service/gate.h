@@ -27,6 +27,9 @@ void gate_enter(struct conn *);
 /* The service stops: one that is still on its way (conn.gate) is refused. */
 void gate_abandon(struct conn *);
 
+/* All of them: they are no sessions that could go on. */
+void gate_abandon_all(struct service *);
+
 /* For a service with a gate: sends the banners to a client that is refused without having been a connection, and
  * closes. */
 void gate_turn_away(struct service *, int fd);

@@ -43,8 +43,8 @@ struct handler {
 	/* Undoes whatever `start` managed to set up; called once, by conn_done. Optional. */
 	void (*stop)(struct conn *);
 
-	/* The daemon stops or drains: no connection comes any more. May be called more than once; `force`: what
-	 * was kept for connections ends at once. Optional. */
+	/* The daemon stops or drains, or a reload has replaced or removed the service: no connection comes any
+	 * more. May be called more than once; `force`: what was kept for connections ends at once. Optional. */
 	void (*retire)(struct service *, bool force);
 
 	/* Asks the session to end (a timeout, the end of the daemon); `force`: at once. The handler

@@ -16,6 +16,7 @@
 
 struct preparation {
 	struct service *s;
+	const struct config *config;
 	struct problems *problems;
 };
 
@@ -526,10 +527,10 @@ shown_by(const struct list_value *own, const struct list_value *global, bool fai
 	return show;
 }
 
-static void
-prepare_log_view(struct service *s)
+void
+service_set_log_view(struct service *s, const struct global_conf *g)
 {
-	const struct log_conf *own = &s->conf->log, *global = &s->config->global.log;
+	const struct log_conf *own = &s->conf->log, *global = &g->log;
 
 	s->log_view.id = s->conf->id;
 	s->log_view.wrappers = s->conf->tcp_wrappers;
@@ -539,10 +540,11 @@ prepare_log_view(struct service *s)
 }
 
 static bool
-is_offered_by_anyone(const struct service *s)
+is_offered_by_anyone(const struct preparation *p)
 {
-	for (size_t i = 0; i < s->config->nservices; i++) {
-		const struct handler *h = handler_find(s->registry->handlers, s->config->services[i].handler);
+	for (size_t i = 0; i < p->config->nservices; i++) {
+		const struct handler *h =
+			handler_find(p->s->registry->handlers, p->config->services[i].handler);
 
 		if (h && h->sockets & HANDLER_OFFERS)
 			return true;
@@ -552,12 +554,12 @@ is_offered_by_anyone(const struct service *s)
 
 /* The service before this one that has the same name for tcpmux. */
 static const struct service_conf *
-same_offer(const struct service *s)
+same_offer(const struct preparation *p)
 {
-	const struct service_conf *other = s->config->services;
+	const struct service_conf *other = p->config->services;
 
-	for (size_t i = 0; i < s->config->nservices && &other[i] != s->conf; i++)
-		if (other[i].tcpmux && strcasecmp(other[i].tcpmux, s->conf->tcpmux) == 0)
+	for (size_t i = 0; i < p->config->nservices && strcmp(other[i].name, p->s->name) != 0; i++)
+		if (other[i].tcpmux && strcasecmp(other[i].tcpmux, p->s->conf->tcpmux) == 0)
 			return &other[i];
 	return NULL;
 }
@@ -578,11 +580,11 @@ check_offer(struct preparation *p)
 		wrong(p, NULL, "tcpmux", "cannot be kept with wait = true: it hands over connections");
 	if (p->s->handler->sockets & HANDLER_OFFERS)
 		wrong(p, NULL, "tcpmux", "what hands connections over cannot be handed one");
-	other = same_offer(p->s);
+	other = same_offer(p);
 	if (other)
 		problem_add(p->problems, service_conf_origin(conf, NULL, "tcpmux"), p->s->name, "tcpmux",
 			    "\"%s\" is service %s already", conf->tcpmux, other->name);
-	else if (!is_offered_by_anyone(p->s))
+	else if (!is_offered_by_anyone(p))
 		problem_warn(p->problems, service_conf_origin(conf, NULL, "tcpmux"), p->s->name, "tcpmux",
 			     "has no effect without a service with handler = tcpmux");
 }
@@ -601,31 +603,31 @@ prepare_log(struct preparation *p)
 		for (size_t j = 0; schema_log_events[j]; j++)
 			if (strcmp(schema_log_events[j], s->conf->log_events.list.items[i]) == 0)
 				s->log_events |= 1U << j;
-	prepare_log_view(s);
+	service_set_log_view(s, &p->config->global);
 	if (s->conf->log.target && strncmp(s->conf->log.target, "file:", 5) != 0)
 		useless(p, "log", "limit", "on a target that is no file");
 }
 
 struct service *
-service_prepare(struct registry *r, struct config *config, const struct service_conf *conf,
+service_prepare(struct registry *r, const struct config *config, const struct service_conf *conf,
 		struct problems *problems)
 {
 	struct service *s = xcalloc(1, sizeof(*s));
-	struct preparation p = { s, problems };
+	struct preparation p = { s, config, problems };
 	size_t before = problems->errors;
 
 	s->registry = r;
-	s->config = config_ref(config);
-	s->conf = conf;
-	s->name = conf->name;
+	s->own_conf = r->checking ? NULL : service_conf_dup(conf);
+	s->conf = s->own_conf ? s->own_conf : conf;
+	s->name = s->conf->name;
 	TAILQ_INIT(&s->conns);
 	TAILQ_INIT(&s->waiters);
 	prepare_log(&p);
 	choose_handler(&p);
 	s->waits = conf->wait && !conf->ban;
 	short_form(&p);
-	for (size_t i = 0; i < conf->nlisteners; i++)
-		long_form(&p, &conf->listeners[i]);
+	for (size_t i = 0; i < s->conf->nlisteners; i++)
+		long_form(&p, &s->conf->listeners[i]);
 	if (s->nlisteners == 0 && !conf->tcpmux && !service_conf_wrong(conf, "tcpmux") &&
 	    !service_conf_wrong(conf, "listen"))
 		problem_add(problems, conf->origin, s->name, "listen",

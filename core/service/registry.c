@@ -1,5 +1,6 @@
 #include "core/service/registry.h"
 
+#include <event2/event.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,8 @@ registry_init(struct registry *r, struct event_base *base, const struct handler 
 	r->shared.process_limit = &r->process_limit;
 	r->shared.sessions = &r->sessions;
 	LIST_INIT(&r->farewells);
+	TAILQ_INIT(&r->retired);
+	TAILQ_INIT(&r->leftovers);
 	for (size_t i = 0; i < RESERVE; i++)
 		r->reserve[i] = -1;
 }
@@ -45,8 +48,10 @@ registry_log_for(struct registry *r, const struct log_conf *c, struct error *err
 		return r->log;
 	for (l = r->logs; l; l = l->next)
 		if (strcmp(l->target, target) == 0 && l->format == format && l->level == level &&
-		    l->limit.soft == limit->soft && l->limit.hard == limit->hard)
+		    l->limit.soft == limit->soft && l->limit.hard == limit->hard) {
+			l->users++;
 			return l->log;
+		}
 	l = xcalloc(1, sizeof(*l));
 	l->sink = sink_open(target, err);
 	if (!l->sink) {
@@ -63,8 +68,34 @@ registry_log_for(struct registry *r, const struct log_conf *c, struct error *err
 	if (c->target)
 		log_pass_messages(l->log, &r->log);
 	l->next = r->logs;
+	l->users = 1;
 	r->logs = l;
 	return l->log;
+}
+
+static void
+free_log(struct registry_log *l)
+{
+	log_free(l->log);
+	sink_free(l->sink);
+	free(l->target);
+	free(l);
+}
+
+void
+registry_log_done(struct registry *r, const struct log *log)
+{
+	for (struct registry_log **at = &r->logs; *at; at = &(*at)->next) {
+		struct registry_log *l = *at;
+
+		if (l->log != log)
+			continue;
+		if (--l->users == 0) {
+			*at = l->next;
+			free_log(l);
+		}
+		return;
+	}
 }
 
 void
@@ -116,17 +147,51 @@ retire(struct service *s, bool force)
 		s->handler->retire(s, force);
 }
 
-/* Those that are not let in yet are no sessions that could go on. */
-static void
-abandon_gated(struct service *s)
+/* Whether a session, or anything else, may still ask for it. */
+static bool
+is_needed(const struct service *s)
 {
-	struct conn *c, *next;
+	return s->needed || s->users > 0 || !TAILQ_EMPTY(&s->conns);
+}
 
-	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
-		next = TAILQ_NEXT(c, entry);
-		if (c->gate)
-			gate_abandon(c);
+void
+registry_sweep(struct registry *r)
+{
+	static const struct timeval pause = { 1, 0 };
+	struct service *s, *next;
+
+	TAILQ_FOREACH(s, &r->retired, entry)
+		s->needed = false;
+	TAILQ_FOREACH(s, &r->retired, entry)
+		if (s->successor)
+			s->successor->needed = true;
+	for (s = TAILQ_FIRST(&r->retired); s; s = next) {
+		next = TAILQ_NEXT(s, entry);
+		if (is_needed(s))
+			continue;
+		TAILQ_REMOVE(&r->retired, s, entry);
+		service_free(s);
 	}
+	if (!TAILQ_EMPTY(&r->retired) && r->sweeper)
+		evtimer_add(r->sweeper, &pause);
+}
+
+static void
+sweep_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	registry_sweep(arg);
+}
+
+void
+registry_retire(struct registry *r, struct service *s)
+{
+	s->retired = true;
+	TAILQ_INSERT_TAIL(&r->retired, s, entry);
+	retire(s, r->forced);
+	if (!r->sweeper)
+		r->sweeper = evtimer_new(r->base, sweep_cb, r);
 }
 
 void
@@ -135,9 +200,10 @@ registry_drain(struct registry *r)
 	struct service *s;
 
 	r->stopping = true;
+	leftovers_close(r);
 	TAILQ_FOREACH(s, &r->services, entry) {
 		service_stop_listening(s);
-		abandon_gated(s);
+		gate_abandon_all(s);
 		retire(s, false);
 	}
 	registry_one_less(r);
@@ -176,6 +242,7 @@ registry_stop(struct registry *r, bool force)
 
 	r->stopping = r->ending = true;
 	r->forced |= force;
+	leftovers_close(r);
 	TAILQ_FOREACH(s, &r->services, entry) {
 		if (!before)
 			service_stop_listening(s);
@@ -184,6 +251,10 @@ registry_stop(struct registry *r, bool force)
 	}
 	if (force)
 		rpc_forget(r);
+	TAILQ_FOREACH(s, &r->retired, entry) {
+		retire(s, force);
+		end_sessions(s, force);
+	}
 	registry_one_less(r);
 }
 
@@ -192,19 +263,23 @@ registry_free(struct registry *r)
 {
 	struct service *s;
 
+	leftovers_close(r);
 	while ((s = TAILQ_FIRST(&r->services))) {
 		TAILQ_REMOVE(&r->services, s, entry);
 		service_free(s);
 	}
 	rpc_forget(r);
+	while ((s = TAILQ_FIRST(&r->retired))) {
+		TAILQ_REMOVE(&r->retired, s, entry);
+		service_free(s);
+	}
+	if (r->sweeper)
+		event_free(r->sweeper);
 	while (r->logs) {
 		struct registry_log *l = r->logs;
 
 		r->logs = l->next;
-		log_free(l->log);
-		sink_free(l->sink);
-		free(l->target);
-		free(l);
+		free_log(l);
 	}
 	farewell_cut_all();
 	peername_clear();
@@ -250,6 +325,9 @@ registry_reopen_logs(struct registry *r)
 	struct service *s;
 
 	TAILQ_FOREACH(s, &r->services, entry)
+		if (s->handler->reopen)
+			s->handler->reopen(s);
+	TAILQ_FOREACH(s, &r->retired, entry)
 		if (s->handler->reopen)
 			s->handler->reopen(s);
 	for (struct registry_log *l = r->logs; l; l = l->next) {
@@ -318,6 +396,9 @@ registry_descriptor_free(struct registry *r)
 	if (r->short_of_files == 0 || r->stopping)
 		return;
 	registry_keep_reserve(r);
+	TAILQ_FOREACH(s, &r->retired, entry)
+		if (s->nofile_calm && service_retry_pending(s))
+			return;
 	TAILQ_FOREACH(s, &r->services, entry)
 		if (s->nofile_calm && service_retry_pending(s))
 			return;

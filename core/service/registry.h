@@ -1,6 +1,7 @@
 #ifndef CORE_SERVICE_REGISTRY_H
 #define CORE_SERVICE_REGISTRY_H
 
+#include "core/service/leftover.h"
 #include "core/service/service.h"
 
 struct event_base;
@@ -27,6 +28,10 @@ struct registry {
 	const struct registry_callbacks *on;
 	void *arg;
 	struct service_list services;
+	struct service_list retired; /* by reloads; they have sessions, or something else to finish */
+	struct event *sweeper;       /* while there are any */
+	struct leftover_list leftovers;
+	bool reloading; /* not all have begun that may want one of them */
 	struct log *log;
 	struct registry_log {
 		struct registry_log *next;
@@ -35,6 +40,7 @@ struct registry {
 		struct limit_spec limit;
 		struct sink *sink;
 		struct log *log;
+		size_t users;
 	} * logs;               /* those of services with a target of their own */
 	const char *log_target; /* of `log`; borrowed */
 	enum log_format log_format;
@@ -85,6 +91,15 @@ struct log *registry_log_for(struct registry *, const struct log_conf *, struct 
 
 /* Says in the daemon's log that a file has reached a limit of its size, if that is news. */
 void registry_tell_limit(struct registry *, struct sink *, const char *target);
+
+/* A service needs its log no more. */
+void registry_log_done(struct registry *, const struct log *);
+
+/* A service has been replaced or removed: it is freed once nothing needs it. */
+void registry_retire(struct registry *, struct service *);
+
+/* Frees those that nothing needs any more. Not from within a callback of one of them. */
+void registry_sweep(struct registry *);
 
 /* Flushes all logs. True if something could not be written yet. */
 bool registry_flush_logs(struct registry *, int64_t *next_sum_ms);

@@ -15,9 +15,10 @@
 #include "core/base/text.h"
 #include "core/service/capture.h"
 #include "core/service/gate.h"
+#include "core/service/leftover.h"
 #include "core/service/registry.h"
-#include "core/sys/fd.h"
 #include "core/service/rpc.h"
+#include "core/sys/fd.h"
 #include "core/sys/holder.h"
 #include "core/sys/inherit.h"
 #include "core/sys/sockopt.h"
@@ -115,7 +116,14 @@ release(struct service *s, enum listener_hold why)
 	if (!TAILQ_EMPTY(&s->waiters) && s->wake)
 		event_active(s->wake, EV_TIMEOUT, 0);
 	for (size_t i = 0; i < s->nlisteners; i++)
-		listener_release(s->listeners[i].listener, why);
+		if (s->listeners[i].listener)
+			listener_release(s->listeners[i].listener, why);
+}
+
+struct service *
+service_current(struct service *s)
+{
+	return s->successor ? s->successor : s;
 }
 
 static bool hold_for_rate(struct service *);
@@ -178,12 +186,18 @@ service_holds_for_rate(struct service *s, bool somebody_waits)
 	return !somebody_waits || begin_pause(s);
 }
 
+static bool
+keeps_waiting(const struct service *s)
+{
+	return s->conf->when_full == FULL_WAIT || s->conf->wait;
+}
+
 /* After each session that was let in: whoever comes next has to wait in the queue if there is no
  * place or no token left. Nobody is accepted only to be kept waiting. */
 static void
 hold_if_exhausted(struct service *s)
 {
-	if (s->conf->when_full != FULL_WAIT && !s->waits)
+	if (!keeps_waiting(s))
 		return;
 	if (slots_full(&s->admission.slots))
 		hold(s, HOLD_FULL);
@@ -227,13 +241,16 @@ service_hold_nofile(struct service *s)
 {
 	tell_nofile(s);
 	for (size_t i = 0; i < s->nlisteners; i++)
-		listener_hold(s->listeners[i].listener, HOLD_NOFILE);
+		if (s->listeners[i].listener)
+			listener_hold(s->listeners[i].listener, HOLD_NOFILE);
 }
 
 void
 service_hold_pending(struct service *s, bool on)
 {
 	for (size_t i = 0; i < s->nlisteners; i++) {
+		if (!s->listeners[i].listener)
+			continue;
 		if (on)
 			listener_hold(s->listeners[i].listener, HOLD_PENDING);
 		else
@@ -257,6 +274,8 @@ service_retry_pending(struct service *s)
 	for (size_t i = 0; i < s->nlisteners; i++) {
 		struct listener *l = s->listeners[i].listener;
 
+		if (!l)
+			continue;
 		if (listener_holds(l) & HOLD_NOFILE)
 			evtimer_add(s->nofile_calm, &nofile_calm);
 		listener_release(l, HOLD_NOFILE);
@@ -267,6 +286,9 @@ service_retry_pending(struct service *s)
 void
 service_conn_gone(struct service *s, struct conn *c)
 {
+	if (c->wait && !c->wait_socket)
+		leftovers_conn_gone(s->registry, c);
+	s = service_current(s);
 	slots_give_back(&s->admission.slots, &c->source);
 	if (s->holds & HOLD_FULL && !slots_full(&s->admission.slots))
 		release(s, HOLD_FULL);
@@ -414,6 +436,22 @@ serve_parked(struct service *s)
 	free(c);
 }
 
+/* A reload is no reason to lose it: it is let in although the pause is not over. */
+static void
+start_parked(struct service *s)
+{
+	struct client *c = s->parked;
+	struct source src;
+
+	if (!c)
+		return;
+	s->parked = NULL;
+	src = source_of(&c->peer.sa, c->uid);
+	slots_take(&s->admission.slots, &src);
+	begin(s, conn_new(s, c->ls, c->fd, &c->peer.sa, c->len));
+	free(c);
+}
+
 static void
 refuse_parked(struct service *s)
 {
@@ -519,9 +557,8 @@ service_wait_in_vain(struct service_waiter *w, const struct conn *c)
 		    s->holds & HOLD_FULL ? "instances" : "rate");
 }
 
-/* Nobody may go on waiting for a service that is gone. */
-static void
-send_waiters_away(struct service *s)
+void
+service_send_waiters_away(struct service *s)
 {
 	struct service_waiter *w;
 
@@ -689,8 +726,12 @@ ready_cb(struct listener_socket *ls, void *arg)
 }
 
 void
-service_release_socket(struct service *s, struct listener_socket *ls, bool pause)
+service_release_socket(struct listener_socket *ls, bool pause)
 {
+	const struct service_listener *sl = listener_arg(listener_of(ls));
+	struct service *s = sl->service;
+
+	listener_socket_set_user(ls, NULL);
 	if (s->holds & HOLD_STOPPING)
 		return;
 	log_hold(s, "release", HOLD_CHILD);
@@ -701,6 +742,25 @@ service_release_socket(struct service *s, struct listener_socket *ls, bool pause
 }
 
 /* --- listening --- */
+
+static bool
+on_open(struct listener *l, const struct addr *a, int port, struct listener_spare *spare, void *arg)
+{
+	struct service_listener *sl = arg;
+
+	(void)l;
+	return leftovers_take(sl, a, port, spare);
+}
+
+static void
+on_adopt(struct listener_socket *ls, void *arg)
+{
+	struct conn *c = listener_socket_user(ls);
+
+	(void)arg;
+	if (c)
+		c->wait_socket = ls;
+}
 
 static void
 on_listen(struct listener_socket *ls, void *arg)
@@ -801,6 +861,7 @@ settle(struct service_listener *sl)
 	if (sl->settled)
 		return;
 	sl->settled = true;
+	leftovers_settled(sl->service);
 	if (--r->unsettled == 0 && r->on->on_settled)
 		r->on->on_settled(r, r->arg);
 }
@@ -856,6 +917,8 @@ static const struct listener_callbacks callbacks = {
 	.on_listen_error = on_listen_error,
 	.on_settled = on_settled,
 	.on_accept_error = on_accept_error,
+	.on_open = on_open,
+	.on_adopt = on_adopt,
 };
 
 /* What an inherited socket is turns out only now. */
@@ -887,6 +950,7 @@ start_listener(struct service_listener *sl)
 {
 	struct error err;
 
+	sl->begun = true;
 	if (sl->handle && take_handle(sl, &err) < 0)
 		goto fail;
 	if (listener_listen(sl->listener, &sl->params, &err) == 0)
@@ -903,7 +967,9 @@ void
 service_create_listeners(struct service *s)
 {
 	for (size_t i = 0; i < s->nlisteners; i++)
-		s->listeners[i].listener = listener_new(s->registry->base, &callbacks, &s->listeners[i]);
+		if (!s->listeners[i].listener)
+			s->listeners[i].listener =
+				listener_new(s->registry->base, &callbacks, &s->listeners[i]);
 }
 
 void
@@ -919,8 +985,10 @@ service_stop_listening(struct service *s)
 {
 	hold(s, HOLD_STOPPING);
 	refuse_parked(s);
-	send_waiters_away(s);
+	service_send_waiters_away(s);
 	rpc_withdraw(s);
+	if (s->rate_timer)
+		evtimer_del(s->rate_timer);
 	for (size_t i = 0; i < s->nlisteners; i++) {
 		struct service_listener *sl = &s->listeners[i];
 
@@ -944,11 +1012,9 @@ service_listening(const struct service *s)
 	return n;
 }
 
-void
-service_free(struct service *s)
+static void
+free_listeners(struct service *s)
 {
-	if (!s)
-		return;
 	for (size_t i = 0; i < s->nlisteners; i++) {
 		struct service_listener *sl = &s->listeners[i];
 
@@ -962,6 +1028,207 @@ service_free(struct service *s)
 		free(sl->text);
 	}
 	free(s->listeners);
+	s->listeners = NULL;
+	s->nlisteners = 0;
+}
+
+/* --- a reload --- */
+
+static bool
+is_same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool
+listens_alike(const struct service_listener *a, const struct service_listener *b)
+{
+	const struct listener_params *p = &a->params, *q = &b->params;
+
+	if (p->mode != q->mode || !is_same_text(a->handle, b->handle))
+		return false;
+	if (a->handle)
+		return true;
+	if (!is_same_text(a->host, b->host) || !is_same_text(a->port, b->port) || p->family != q->family ||
+	    p->socktype != q->socktype || p->protocol != q->protocol || p->flags != q->flags ||
+	    p->first != q->first || p->naddrs != q->naddrs || !socket_params_equal(&p->socket, &q->socket))
+		return false;
+	for (size_t i = 0; i < p->naddrs; i++)
+		if (!addr_equal(&a->addrs[i], &b->addrs[i]))
+			return false;
+	return true;
+}
+
+static void
+take_listener(struct service_listener *sl, struct service_listener *from)
+{
+	sl->listener = from->listener;
+	sl->begun = from->begun;
+	sl->settled = from->settled;
+	sl->failed = from->failed;
+	sl->retry = from->retry;
+	from->listener = NULL;
+	from->retry = NULL;
+	listener_set_arg(sl->listener, sl);
+	if (sl->params.socket.queuesize != from->params.socket.queuesize)
+		listener_set_queue(sl->listener, sl->params.socket.queuesize);
+	/* Its argument is the old one. What has failed is tried again anyway. */
+	if (sl->retry)
+		event_free(sl->retry);
+	sl->retry = NULL;
+	/* The descriptor is known by its number from now on. */
+	sl->params.handle = from->params.handle;
+}
+
+void
+service_take_listeners(struct service *s, struct service *from)
+{
+	start_parked(from);
+	for (size_t i = 0; i < s->nlisteners; i++)
+		for (size_t j = 0; j < from->nlisteners && !s->listeners[i].listener; j++)
+			if (from->listeners[j].listener &&
+			    listens_alike(&s->listeners[i], &from->listeners[j]))
+				take_listener(&s->listeners[i], &from->listeners[j]);
+}
+
+/* One that was inherited can be taken again, by its name. */
+static void
+give_back(const struct listener_spare *spare)
+{
+	if (spare->user)
+		conn_lose_socket(spare->user);
+	inherit_give_back(spare->fd);
+}
+
+void
+service_let_sockets_go(struct service *s, struct service *heir)
+{
+	struct listener_spare spare;
+
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		struct service_listener *sl = &s->listeners[i];
+
+		if (!sl->listener)
+			continue;
+		while (listener_detach(sl->listener, &spare)) {
+			if (sl->handle)
+				give_back(&spare);
+			else
+				leftovers_add(sl, &spare, heir);
+		}
+		if (sl->begun && !sl->settled)
+			s->registry->unsettled--;
+	}
+	leftovers_pass_on(s->registry, s, heir);
+	free_listeners(s);
+	registry_sockets_changed(s->registry);
+	s->registry->listen_events++;
+}
+
+/* 0 if it does not run. */
+static int64_t
+time_left_ns(struct event *timer)
+{
+	struct timeval at, now, left;
+
+	if (!timer || !evtimer_pending(timer, &at))
+		return 0;
+	evutil_gettimeofday(&now, NULL);
+	if (!timercmp(&at, &now, >))
+		return 0;
+	timersub(&at, &now, &left);
+	return left.tv_sec * INT64_C(1000000000) + left.tv_usec * 1000;
+}
+
+void
+service_continue(struct service *s, struct service *from)
+{
+	const unsigned limits = HOLD_FULL | HOLD_RATE | HOLD_PAUSED;
+
+	admission_continue(&s->admission, &from->admission);
+	s->untouched = from->untouched;
+	s->holds = from->holds & limits;
+	if (s->holds & HOLD_RATE && from->conf->rate_pause > 0 && s->conf->rate_pause > 0)
+		s->pause_left_ns = time_left_ns(from->rate_timer);
+	from->holds = HOLD_STOPPING;
+	if (from->rate_timer)
+		event_free(from->rate_timer);
+	from->rate_timer = NULL;
+}
+
+void
+service_review_holds(struct service *s)
+{
+	if (s->holds & HOLD_FULL && !(keeps_waiting(s) && slots_full(&s->admission.slots)))
+		release(s, HOLD_FULL);
+	if (s->pause_left_ns > 0)
+		hold_rate_for(s, s->pause_left_ns);
+	else if (s->holds & HOLD_RATE && !(keeps_waiting(s) && hold_for_rate(s)))
+		release(s, HOLD_RATE);
+	s->pause_left_ns = 0;
+	hold_if_exhausted(s);
+}
+
+/* A new listener begins with the holds that the others have. */
+static void
+join_holds(struct service_listener *sl)
+{
+	static const enum listener_hold all[] = { HOLD_FULL, HOLD_RATE, HOLD_PAUSED };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (sl->service->holds & all[i])
+			listener_hold(sl->listener, all[i]);
+}
+
+static bool
+may_try_again(const struct service_listener *sl)
+{
+	size_t listening = listener_listening(sl->listener);
+
+	if (listener_is_resolving(sl->listener))
+		return false;
+	return listening == 0 ||
+	       (!sl->params.first && !sl->handle && listening < listener_addresses(sl->listener));
+}
+
+static void
+try_again(struct service_listener *sl)
+{
+	if (sl->retry)
+		evtimer_del(sl->retry);
+	if (sl->settled)
+		sl->service->registry->unsettled++;
+	sl->settled = false;
+	if (sl->handle)
+		start_listener(sl);
+	else
+		listener_retry(sl->listener);
+}
+
+void
+service_begin(struct service *s)
+{
+	for (size_t i = 0; i < s->nlisteners && !s->registry->stopping; i++) {
+		struct service_listener *sl = &s->listeners[i];
+
+		if (!sl->begun) {
+			join_holds(sl);
+			s->registry->unsettled++;
+			start_listener(sl);
+		} else if (may_try_again(sl)) {
+			try_again(sl);
+		}
+	}
+}
+
+/* --- the end --- */
+
+void
+service_free(struct service *s)
+{
+	if (!s)
+		return;
+	free_listeners(s);
 	if (s->handler && s->handler->release)
 		s->handler->release(s);
 	if (s->rate_timer)
@@ -978,6 +1245,9 @@ service_free(struct service *s)
 	acl_filter_clear(&s->filter);
 	gate_release(s);
 	admission_clear(&s->admission);
-	config_unref(s->config);
+	registry_log_done(s->registry, s->log);
+	if (s->own_conf)
+		service_conf_clear(s->own_conf);
+	free(s->own_conf);
 	free(s);
 }

@@ -29,6 +29,7 @@ struct service_listener {
 	char *text;         /* as configured, for messages */
 	struct origin origin;
 	struct event *retry;
+	bool begun; /* to listen */
 	bool settled;
 	int failed; /* exit status that describes why nothing listens; 0: something does */
 };
@@ -45,15 +46,15 @@ struct service_waiter {
 struct service {
 	TAILQ_ENTRY(service) entry;
 	struct registry *registry;
-	struct config *config; /* a reference: conf points into it */
 	const struct service_conf *conf;
+	struct service_conf *own_conf; /* what conf points to, but for --check */
 	const char *name;
 	const struct handler *handler;
 	void *handler_data; /* the handler's, set by prepare */
 	struct log *log;
 	uint32_t log_events; /* bit N: schema_log_events[N] is logged */
 	struct log_view log_view;
-	bool waits;          /* a program takes over the sockets: wait = true, and there is a program */
+	bool waits; /* a program takes over the sockets: wait = true, and there is a program */
 	struct admission admission;
 	struct acl_filter filter; /* the lists again, where the kernel has to keep them */
 	struct sock_fprog filter_program;
@@ -65,18 +66,32 @@ struct service {
 	int untouched;  /* wait programs in a row that ended without taking anything */
 	unsigned holds; /* those that concern all of its listeners */
 	struct event *rate_timer;
-	int64_t pause_ms;          /* of the pause that began last; 0 without rate_pause */
-	struct client *parked;     /* the one that came when the rate was exceeded */
+	int64_t pause_ms;                     /* of the pause that began last; 0 without rate_pause */
+	int64_t pause_left_ns;                /* of one that began before a reload */
+	struct client *parked;                /* the one that came when the rate was exceeded */
 	TAILQ_HEAD(, service_waiter) waiters; /* for a place, with a connection that was accepted elsewhere */
 	struct rpc *rpc;                      /* NULL: rpcbind does not know it */
 	struct event *wake;                   /* them; made for the first */
 	struct event *nofile_calm;            /* runs while a nofile hold has been told */
+
+	/* A reload has replaced or removed it: its sessions go on, and it is freed after the last one. */
+	bool retired;
+	struct service *successor; /* who counts its sessions; NULL: it does so itself */
+	bool fresh;                /* a reload has made it: sessions from before are not counted yet */
+	bool needed;               /* a mark of registry_sweep */
+	int users;                 /* what refers to it beside its sessions */
 };
 
 /* Checks a service and looks up all it needs. NULL after adding to the problems. It does not
  * listen yet. */
-struct service *service_prepare(struct registry *, struct config *, const struct service_conf *,
+struct service *service_prepare(struct registry *, const struct config *, const struct service_conf *,
 				struct problems *);
+
+/* Which parts lines of the xinetd format have, after the global settings may have changed. */
+void service_set_log_view(struct service *, const struct global_conf *);
+
+/* The one that counts the sessions of this one. */
+struct service *service_current(struct service *);
 
 /* Makes the listeners, which do not listen yet. */
 void service_create_listeners(struct service *);
@@ -86,6 +101,24 @@ void service_start(struct service *);
 
 /* Stops listening for good. Sessions go on. */
 void service_stop_listening(struct service *);
+
+/* --- a reload: see reload.c --- */
+
+/* Takes over the listeners that are the same in both, open as they are. */
+void service_take_listeners(struct service *, struct service *from);
+
+/* Gives up all listeners that it still has. Their sockets stay open for a while, for whoever wants the
+ * same address: `heir`, or (NULL) another service. */
+void service_let_sockets_go(struct service *, struct service *heir);
+
+/* Carries on with what another service of the same name has counted, but for its sessions. */
+void service_continue(struct service *, struct service *from);
+
+/* Sets and releases its holds as its limits ask for, after the sessions have been counted. */
+void service_review_holds(struct service *);
+
+/* Listens where it does not yet: what is new is begun, what has failed is tried again. */
+void service_begin(struct service *);
 
 /* The service must have no sessions. */
 void service_free(struct service *);
@@ -111,6 +144,9 @@ void service_wait(struct service *, struct service_waiter *);
 /* Waits no more. Does nothing if it did not. */
 void service_wait_no_more(struct service_waiter *);
 
+/* Nobody may go on waiting for a service that is gone or replaced: all try again at once. */
+void service_send_waiters_away(struct service *);
+
 /* It has waited for too long, which is logged as a refusal. */
 void service_wait_in_vain(struct service_waiter *, const struct conn *);
 
@@ -131,9 +167,9 @@ void service_log_ban(struct service *, const struct sockaddr *, socklen_t);
  * where the kernel does not tell. */
 int64_t service_queued(const struct listener_socket *);
 
-/* A wait session has ended; the socket is watched again, at once or after a pause if its program
- * did not take anything. */
-void service_release_socket(struct service *, struct listener_socket *, bool pause);
+/* A wait session has ended; whoever listens on the socket now watches it again, at once or after a pause
+ * if the program did not take anything. */
+void service_release_socket(struct listener_socket *, bool pause);
 
 /* Descriptors ran out while a connection was being started: hold, and try again later. */
 void service_hold_nofile(struct service *);

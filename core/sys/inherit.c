@@ -150,6 +150,28 @@ inherit_is_taken(int fd)
 	return is_taken(key);
 }
 
+void
+inherit_give_back(int fd)
+{
+	struct strlist left = { 0 };
+	char key[16];
+
+	snprintf(key, sizeof(key), "%d", fd);
+	for (size_t i = 0; i < taken.n; i++)
+		if (strcmp(taken.items[i], key) != 0)
+			strlist_add(&left, taken.items[i]);
+	strlist_clear(&taken);
+	taken = left;
+}
+
+void
+inherit_gone(int fd)
+{
+	for (int i = 0; i < nsockets; i++)
+		if (sockets[i] == fd)
+			sockets[i--] = sockets[--nsockets];
+}
+
 int
 inherit_count(void)
 {

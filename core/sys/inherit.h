@@ -21,6 +21,12 @@ int inherit_take(const char *name_or_number, struct error *);
 int inherit_sockets(int *fds, int max);
 bool inherit_is_taken(int fd);
 
+/* Nobody listens on it any more, but it stays open: it can be taken again. */
+void inherit_give_back(int fd);
+
+/* It was closed: whatever has its number later is another. */
+void inherit_gone(int fd);
+
 /* The passed descriptors (LISTEN_FDS) that nobody has taken yet: their number, and each one. */
 int inherit_count(void);
 int inherit_untaken(int index); /* -1 if taken */

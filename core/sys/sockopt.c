@@ -107,6 +107,20 @@ sockopt_set(const struct sockopt_row *r, const struct sockopts *o, int fd, char 
 	return setsockopt(fd, r->level, r->optname, &v, sizeof(v));
 }
 
+bool
+sockopts_equal(const struct sockopts *a, const struct sockopts *b)
+{
+	for (const struct sockopt_row *r = sockopt_rows; r->name; r++) {
+		const char *sa = r->string ? string_value(r, a) : NULL;
+		const char *sb = r->string ? string_value(r, b) : NULL;
+
+		if (r->string ? sa != sb && (!sa || !sb || strcmp(sa, sb) != 0)
+			      : int_value(r, a) != int_value(r, b))
+			return false;
+	}
+	return true;
+}
+
 void
 sockopt_tell_destination(int fd)
 {

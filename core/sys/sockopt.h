@@ -44,6 +44,8 @@ bool sockopt_applies(const struct sockopt_row *, const struct sockopts *, const 
 /* Makes an inherited datagram socket tell where each datagram was sent to, as far as it can. */
 void sockopt_tell_destination(int fd);
 
+bool sockopts_equal(const struct sockopts *, const struct sockopts *);
+
 /* 0, or -1 with errno. Writes the value as text into `value` either way. */
 int sockopt_set(const struct sockopt_row *, const struct sockopts *, int fd, char value[64]);
 

@@ -306,9 +306,30 @@ without_a_connection(void)
 	admission_clear(&a);
 }
 
+static void
+continuing(void)
+{
+	struct admission a = { 0 }, same = { 0 }, other = { 0 };
+
+	rate_init(&a.rate, 2, 1000, 2);
+	rate_init(&same.rate, 2, 1000, 2);
+	rate_init(&other.rate, 3, 1000, 3);
+	ask(&a, "10.0.0.1");
+	ask(&a, "10.0.0.1");
+	is(ask(&a, "10.0.0.1"), "rate", "the tokens are used up");
+	admission_continue(&same, &a);
+	is(ask(&same, "10.0.0.1"), "rate", "an admission that goes on with the same rate has none either");
+	admission_continue(&other, &a);
+	is(ask(&other, "10.0.0.1"), "", "one with another rate begins anew");
+	admission_clear(&a);
+	admission_clear(&same);
+	admission_clear(&other);
+}
+
 int
 main(void)
 {
+	continuing();
 	lists();
 	names();
 	order();

@@ -291,6 +291,35 @@ notify_nobody(void)
 	tell(!getenv("NOTIFY_SOCKET"), "what is no address of a manager is left alone");
 }
 
+static void
+given_back(void)
+{
+	struct error err;
+
+	open_sockets_from(3, 2);
+	environment(NULL, "2", "a:b");
+	inherit_init();
+	tell(inherit_take("a", &err) == 3 && inherit_take("b", &err) == 4, "two sockets are taken");
+	inherit_give_back(3);
+	tell(!inherit_is_taken(3) && inherit_is_taken(4), "one of them is given back");
+	tell(inherit_take("a", &err) == 3, "and can be taken again by its name");
+	inherit_give_back(4);
+	tell(inherit_take("4", &err) == 4, "or by its number");
+}
+
+/* The number of a socket that was closed may be that of one of the daemon's own by now. */
+static void
+closed_meanwhile(void)
+{
+	struct error err;
+
+	open_sockets_from(3, 2);
+	inherit_init();
+	inherit_gone(3);
+	tell(inherit_take("3", &err) < 0, "what was closed cannot be taken, whoever has its number");
+	tell(inherit_take("4", &err) == 4, "the others can");
+}
+
 int
 main(void)
 {
@@ -312,5 +341,7 @@ main(void)
 	in_child(notify_path);
 	in_child(notify_abstract);
 	in_child(notify_nobody);
+	in_child(given_back);
+	in_child(closed_meanwhile);
 	return tap_done();
 }

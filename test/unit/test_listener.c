@@ -160,7 +160,33 @@ on_accept_error(struct listener *l, int errnum, void *arg)
 	maybe_free(l, "accept_error");
 }
 
+/* What a listener that asks for an open socket is offered. */
+static struct listener_spare *offer;
+static int offer_port;
+
+static bool
+on_open(struct listener *l, const struct addr *a, int port, struct listener_spare *spare, void *arg)
+{
+	(void)l;
+	(void)arg;
+	if (!offer || !addr_equal(a, &offer->wanted))
+		return false;
+	offer_port = port;
+	*spare = *offer;
+	offer = NULL;
+	return true;
+}
+
+static void
+on_adopt(struct listener_socket *ls, void *arg)
+{
+	(void)arg;
+	note("adopt %s", (const char *)listener_socket_user(ls));
+}
+
 static const struct listener_callbacks callbacks = {
+	.on_open = on_open,
+	.on_adopt = on_adopt,
 	.on_accept = on_accept,
 	.on_ready = on_ready,
 	.on_listen = on_listen,
@@ -1254,6 +1280,94 @@ in_own_network(run_fn run)
 	tap_in_child(run_in_own_network, &run);
 }
 
+static bool
+is_blocking(int fd)
+{
+	return !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+}
+
+/* A socket leaves one listener, with a client in its queue, and another one serves it. */
+static void
+leaving(void)
+{
+	struct addr addrs[2] = { address("tcp:127.0.0.1:0"), address("tcp:127.0.0.2:0") };
+	struct listener_params params = LISTENER_PARAMS;
+	struct listener_spare spare, other;
+	struct listener *l = new_listener();
+	char user[] = "its user";
+	struct stat before, after;
+	struct addr to;
+	struct error err;
+	int fd;
+
+	params.addrs = addrs;
+	params.naddrs = 2;
+	listener_listen(l, &params, &err);
+	listener_hold(l, HOLD_PAUSED);
+	listener_socket_set_user(listener_socket_at(l, 0), user);
+	listener_socket_hold(listener_socket_at(l, 0));
+	to = *listener_socket_addr(listener_socket_at(l, 0));
+	fstat(listener_socket_fd(listener_socket_at(l, 0)), &before);
+	fd = client(&to);
+	ok(listener_detach(l, &spare), "a socket can be taken out");
+	is_int((long long)listener_listening(l), 1, "the others go on");
+	ok(addr_equal(&spare.wanted, &addrs[0]) && addr_equal(&spare.bound, &to),
+	   "it comes with its addresses");
+	ok(spare.held && spare.user == user, "with its hold and its user");
+	ok(is_blocking(spare.fd), "and blocks, as a program expects");
+	ok(listener_detach(l, &other) && !listener_detach(l, &other), "until none is left");
+	listener_spare_close(&other);
+	listener_free(l);
+	fstat(spare.fd, &after);
+	ok(before.st_ino == after.st_ino, "it outlives its listener");
+
+	l = new_listener();
+	offer = &spare;
+	listener_listen(l, &params, &err);
+	is(told.s, "adopt its user; listen tcp:127.0.0.1; listen tcp:127.0.0.2; settled",
+	   "another listener takes it over instead of opening one");
+	is_int(port_of(l, 0), addr_port(&to.sa), "it has its port");
+	is_int(port_of(l, 1), addr_port(&to.sa), "which the other addresses of the new one get as well");
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	is_int(naccepted, 0, "it is held as it was");
+	listener_socket_release(listener_socket_at(l, 0));
+	event_base_loop(base, EVLOOP_ONCE);
+	is_int(naccepted, 1, "and who was in its queue is accepted in the end");
+	close(fd);
+	listener_free(l);
+	start_over();
+}
+
+static void
+other_argument(void)
+{
+	struct addr a = address("tcp:127.0.0.1:0"), to;
+	struct listener_params params = LISTENER_PARAMS;
+	struct listener *l = new_listener(), *told_now = NULL;
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+	struct error err;
+
+	params.addrs = &a;
+	params.naddrs = 1;
+	listener_listen(l, &params, &err);
+	ok(listener_arg(l) == &current, "a listener knows its argument");
+	told_now = l;
+	listener_set_arg(l, &told_now);
+	ok(listener_arg(l) == &told_now, "it can get another one");
+	free_in = "hold";
+	to = *listener_socket_addr(listener_socket_at(l, 0));
+	close(client(&to));
+	current = NULL;
+	event_base_loop(base, EVLOOP_ONCE);
+	ok(naccepted == 1 && listener_holds(l) == HOLD_FULL, "which the callbacks are given");
+	listener_set_queue(l, 7);
+	getsockopt(listener_socket_fd(listener_socket_at(l, 0)), IPPROTO_TCP, TCP_INFO, &info, &len);
+	is_int(info.tcpi_sacked, 7, "the queue of a socket that listens can be changed");
+	listener_free(l);
+	start_over();
+}
+
 static int
 open_descriptors(void)
 {
@@ -1293,6 +1407,8 @@ main(void)
 	no_descriptors();
 	unix_sockets();
 	owners();
+	leaving();
+	other_argument();
 	start_over();
 	/* A look-up that was cancelled closes its descriptor when its thread is done. */
 	for (int i = 0; i < 500 && open_descriptors() > before; i++)

@@ -527,9 +527,30 @@ xinetd_two_logs(enum log_format format, const char *activating)
 	forget(&d);
 }
 
+static void
+changing(void)
+{
+	struct fake first = { .base = { .put = keep } }, second = { .base = { .put = keep } };
+	struct log *log = log_new(&first.base, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+
+	log_event_summed(log, LOG_LEVEL_INFO, "again", NULL, NULL);
+	log_event_summed(log, LOG_LEVEL_INFO, "again", NULL, NULL);
+	log_change(log, &second.base, LOG_FORMAT_JSON, LOG_LEVEL_WARNING);
+	is_int((long long)first.lines.n, 2, "what was summed up is told where it belongs");
+	log_event(log, LOG_LEVEL_INFO, "less", NULL, NULL);
+	log_event(log, LOG_LEVEL_WARNING, "more", NULL, NULL);
+	is_int((long long)first.lines.n, 2, "after a change nothing goes to the old sink");
+	is_int((long long)second.lines.n, 1, "what is important enough goes to the new one");
+	ok(second.lines.n && strstr(second.lines.items[0], "\"event\":\"more\""), "in the new form");
+	log_free(log);
+	forget(&first);
+	forget(&second);
+}
+
 int
 main(void)
 {
+	changing();
 	text_format();
 	json_format();
 	levels();

@@ -172,9 +172,34 @@ strings_and_refusals(void)
 	close(fd);
 }
 
+static void
+equality(void)
+{
+	struct sockopts a, b;
+	char congestion[] = "reno";
+
+	sockopts_init(&a);
+	for (const struct sockopt_row *r = sockopt_rows; r->name; r++) {
+		sockopts_init(&b);
+		if (r->string)
+			*(const char **)(void *)((char *)&b + r->offset) = "word";
+		else
+			*(int *)(void *)((char *)&b + r->offset) = 77;
+		ok(!sockopts_equal(&a, &b) && !sockopts_equal(&b, &a), "another %s makes a difference",
+		   r->name);
+	}
+	a.congestion = congestion;
+	sockopts_init(&b);
+	b.congestion = "reno";
+	ok(sockopts_equal(&a, &b), "two of the same words are one");
+	b.congestion = "cubic";
+	ok(!sockopts_equal(&a, &b), "two others are not");
+}
+
 int
 main(void)
 {
+	equality();
 	which_apply();
 	what_is_set(AF_INET, SOCK_STREAM);
 	what_is_set(AF_INET6, SOCK_STREAM);
