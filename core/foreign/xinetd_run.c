@@ -169,6 +169,8 @@ read_wait(struct xinetd_service *s)
 	if (s->kind != KIND_PROGRAM) {
 		if (s->kind == KIND_REDIRECT && s->wait)
 			xinetd_refuse(s, t, "redirect needs wait = no");
+		else if (t && s->dgram && !s->wait)
+			xinetd_warn(s, t, "xinetd wants wait = yes for datagram sockets");
 		s->wait = false;
 	} else if (t && s->dgram && !s->wait) {
 		xinetd_refuse(s, t, "a program on a datagram socket needs wait = yes");
