@@ -509,7 +509,7 @@ user_rows(struct xinetd_service *s)
 				name);
 		else if (!pw && own_groups)
 			xinetd_refuse(s, groups, "user %.60s has no account and therefore no groups", name);
-		if (pw && !group)
+		if (pw && !group && pw->pw_gid != pw->pw_uid)
 			xinetd_warn(s, user,
 				    "the group is that of %s; xinetd takes the same number as the user's",
 				    pw->pw_name);

@@ -958,13 +958,13 @@ programs(void)
 		{ "server_args =", "no value" },
 		{ "kafel_rule = /x", "no attribute" },
 		{ "log_on_failer = USERID", "did you mean log_on_failure?" },
-		{ "user = 1", "the group is that of daemon" },
 		{ NULL, NULL },
 	};
 	static const char *const fine[] = { "flags = REUSE",
 					    "flags = NORETRY",
 					    "flags = NOLIBWRAP",
 					    "nice = 19",
+					    "user = 0",
 					    "user = 54321\ngroup = daemon",
 					    "env =",
 					    NULL };
@@ -1480,6 +1480,36 @@ logs(void)
 	is(row("s", "log.success"), "traffic pid", "B40: they have it");
 }
 
+/* Defects of xinetd that are not told of elsewhere here. */
+static void
+defects(void)
+{
+	read_service("", "only_from = 2001:db8::1/128");
+	is(row("s", "allow"), "2001:db8::1", "B11: an IPv6 prefix of 128 bits is that address");
+	read_service("", "only_from = ::/0");
+	is(row("s", "allow"), "::/0 0.0.0.0/0", "B11: ::/0 is everybody");
+	read_service("", "only_from = ::");
+	ok(remarked(FOREIGN_WARNING, 3, "no client has"), "B11: :: is not, which is told");
+	put_text("networks", "loopback 127.0.0.0\n");
+	xinetd_machine.networks = xstrdup(path_of("networks"));
+	read_service("", "only_from = loopback");
+	is(row("s", "allow"), "127.0.0.0/8", "B12: the name of a network is its prefix");
+	free((char *)xinetd_machine.networks);
+	xinetd_machine.networks = "/etc/networks";
+	read_service("", "only_from = 127.0.0.1\nno_access = 127.0.0.0");
+	is(row("s", "deny"), "127.0.0.0/8", "B13: no_access wins over a longer only_from");
+	ok(remarked(FOREIGN_WARNING, 3, "stays out"), "B13: and that is told");
+	read_service("", "server = /usr/sbin/tcpd\nserver_args = in.ftpd -l\nflags = NAMEINARGS");
+	is(row("s", "argv0"), "in.ftpd", "B23: NAMEINARGS may stand behind server_args");
+	is(row("s", "exec"), "/usr/sbin/tcpd -l", "B23: what is behind argv[0] stays an argument");
+	read_service("", "v6only = no");
+	is(row("s", "listen"), "tcp:*:4000", "B10: v6only = no means no");
+	read_service("", "max_load = 0\naccess_times = 2:00-9:00 12:00-24:00");
+	ok(runs("s"), "B39: the examples of the manual and the samples run");
+	read_service("", "nice = -5\nuser = nobody");
+	is(row("s", "nice"), "-5", "B31: a negative priority is kept, also for users that may not have it");
+}
+
 /* Whatever an attribute is given, a service with a wrong number of values does not run. */
 static void
 wrong_numbers_of_values(void)
@@ -1548,6 +1578,7 @@ main(void)
 	wrappers();
 	logs();
 	wrong_numbers_of_values();
+	defects();
 	foreign_clear(&f);
 	nftw(dir, remove_cb, 8, FTW_DEPTH | FTW_PHYS);
 	return tap_done();
