@@ -46,7 +46,7 @@ add_ids(struct conversion *c, const struct xinetd_setting *t)
 		strlist_add(list, t->values.items[i]);
 		if (list == &c->disabled)
 			continue;
-		c->enabled_by = xrealloc(c->enabled_by, list->n * sizeof(*c->enabled_by));
+		c->enabled_by = xrealloc(c->enabled_by, list->n * sizeof(t));
 		c->enabled_by[list->n - 1] = t;
 	}
 }

@@ -454,8 +454,9 @@ exec_rows(struct xinetd_service *s)
 			xinetd_refuse(s, NULL, "expected a server");
 		return;
 	}
-	if (server->values.items[0][0] != '/') {
-		xinetd_refuse(s, server, "expected an absolute path, not \"%.60s\"", server->values.items[0]);
+	if (server->values.items[0][0] != '/' || !*base_name(server->values.items[0])) {
+		xinetd_refuse(s, server, "expected the absolute path of a program, not \"%.60s\"",
+			      server->values.items[0]);
 		return;
 	}
 	if (named && (!args || !args->values.n)) {

@@ -924,6 +924,8 @@ programs(void)
 	static const struct says refused[] = {
 		{ "server = in.telnetd", "absolute path" },
 		{ "server = ./x", "absolute path" },
+		{ "server = /usr/bin/", "of a program" },
+		{ "server = /", "of a program" },
 		{ "server = /bin/ls -l", "one value, not 2" },
 		{ "server =", "one value" },
 		{ "user =", "one value" },
