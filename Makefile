@@ -58,7 +58,7 @@ UNITS      := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 PROBES     := $(patsubst %.c,$(BUILD)/tool/%,$(notdir $(PROBE_SRC)))
 PAGES      := $(patsubst packaging/man/%.in,$(BUILD)/man/%,$(wildcard packaging/man/*.in))
 
-.PHONY: all demo check check-slow check-xinetd lint san tsan bench bench-quick bench-pictures bench-tools fuzz man install uninstall dist clean setup tests FORCE
+.PHONY: all demo check check-slow check-xinetd corpus lint san tsan bench bench-quick bench-pictures bench-tools fuzz man install uninstall dist clean setup tests FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/evinetd $(BUILD)/evinet $(WRAPPERS) man
@@ -179,6 +179,12 @@ tsan:
 	@sh packaging/setup.sh check
 	@$(MAKE) --no-print-directory tests BUILD=build-tsan SANITIZE=thread CFLAGS='-O1 -g'
 	@BUILD=$(abspath build-tsan) SANITIZED=1 bash test/run.sh unit close
+
+# Real files of other super-servers, where EVINET_CORPUS has some, and what those said of them.
+corpus:
+	@sh packaging/setup.sh build
+	@$(MAKE) --no-print-directory $(BUILD)/tool/foreign
+	@BUILD=$(abspath $(BUILD)) bash test/corpus.sh
 
 lint:
 	@sh packaging/setup.sh lint

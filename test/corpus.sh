@@ -29,12 +29,25 @@ declare -A verdicts=() differing=()
 declare -A differences=(
 	[port]='runs here: a port without UNLISTED that is not in /etc/services; warned of'
 	[form]='runs here: a form that xinetd drops the entry for ({ in the first line, carriage returns); warned of'
+	[after]='runs here: an entry behind text that belongs to none, with which xinetd drops the next one; an error'
 	[user]='runs here: a redirect, which needs no user; warned of'
+	[hours]='runs here: access_times up to 24:00, as in the manual of xinetd'
+	[load]='runs here: max_load = 0, as in the samples of xinetd; warned of'
+	[log]='runs here: RECORD, or a second log_type; warned of'
+	[wait]='runs here: an internal datagram service with wait = no; warned of'
+	[defaults]='runs here: xinetd ends over its defaults; who does not inherit the mistake runs'
 	[off]='off here: xinetd overlooks disable = yes with a comment behind it; warned of'
 	[count]='refused here: a wrong number of values, which xinetd overlooks'
 	[list]='refused here: an address that means nothing, with which xinetd lets nobody in, or everybody'
-	[world]='depends on the machine: a name, program, user or port mapper that xinetd did not find'
-	[defaults]='xinetd ends over its defaults; here those run that have nothing to do with the mistake'
+	[group]='refused here: a number as user without an account and a group, which xinetd takes for the group'
+	[path]='refused here: a server that is no absolute path'
+	[args]='refused here: NAMEINARGS without server_args'
+	[socket]='refused here: neither tcp nor udp, or a datagram program with wait = no'
+	[wrappers]='refused here: wait = yes where hosts.allow or hosts.deny has rules'
+	[name]='refused here: more than a name behind service'
+	[limit]='holds here: a limit with a comment behind it, which xinetd overlooks; warned of'
+	[source]='not here: per_source with wait = yes, where there is one program; noted'
+	[world]='depends on the machine: a name, program, user, port or port mapper that xinetd did not find'
 )
 
 # Whether there are placeholders outside of comments; ${IFS} is none, because shells put it in.
@@ -60,34 +73,52 @@ our_ids() {
 	END { flush() }' "$work/ours" | LC_ALL=C sort -u
 }
 
-# Remarks of a kind about a service.
-remarks() {
-	awk -v kind="$1" -v id="$2" '$1 == kind && ($3 == id || $3 == "-")' "$work/ours"
-}
+# The name of a difference: of a service that xinetd has and we have not, and the other way round. A
+# pattern for the remarks about it, and the name.
+more=(
+	'^warning.* disable: .*comment' off
+	': expected (one value|two values|a value)' count
+	'^error.* (only_from|no_access): ' list
+	'^error.* user: .*group is needed' group
+	'^error.* server: .*absolute path' path
+	'^error.* NAMEINARGS needs' args
+	'^error.*(cannot be served|neither tcp nor udp|needs wait = yes)' socket
+	'^error.*NOLIBWRAP' wrappers
+	'^error.*expected nothing more' name
+)
+less=(
+	'wants type = UNLISTED' port
+	'^warning.*(line of its own|carriage return|byte order mark)' form
+	'^warning.*wants a user' user
+	'^warning.*max_load: 0 is no limit' load
+	'^warning.*(RECORD has no effect|log_type: was given before)' log
+	'^warning.*wants wait = yes' wait
+	'^error.*(expected service, defaults|} alone)' after
+)
 
-# The name of a difference: xinetd has the service ($1 = more) or has it not (less).
-why_more() {
-	local id=$1 log=$2
-	if remarks warning "$id" | grep -q ' disable: .*comment'; then
-		echo off
-	elif remarks error "$id" | grep -qE ': expected (one value|two values|a value)'; then
-		echo count
-	elif remarks error "$id" | grep -qE ' (only_from|no_access): '; then
-		echo list
-	fi
+why() {
+	local id=$1
+	shift
+	awk -v id="$id" '$3 == id || $3 == "-"' "$work/ours" >"$work/remarks"
+	while [ $# -gt 0 ]; do
+		if grep -qE "$1" "$work/remarks"; then
+			echo "$2"
+			return
+		fi
+		shift 2
+	done
+	return 1
 }
 
 why_less() {
-	local id=$1 log=$2
-	if remarks warning "$id" | grep -q 'wants type = UNLISTED'; then
-		echo port
-	elif remarks warning "$id" | grep -qE 'line of its own|carriage return'; then
-		echo form
-	elif remarks warning "$id" | grep -q 'wants a user'; then
-		echo user
-	elif grep -q 'fatal error was encountered while parsing the default' "$log"; then
+	local log=$1 id=$2
+	if grep -q 'fatal error was encountered while parsing the default' "$log"; then
 		echo defaults
-	elif grep -qE 'bad address|is not executable|Unknown (user|group)|pmap_set|bind failed' "$log"; then
+	elif why "$id" "${less[@]}"; then
+		:
+	elif grep -qE '^[[:space:]]*access_times.*24:00' "$input"; then
+		echo hours
+	elif grep -qE 'bad address|is not executable|Unknown (user|group)|pmap_set|bind failed|failed to start' "$log"; then
 		echo world
 	fi
 }
@@ -106,19 +137,85 @@ verdict() {
 	fi
 }
 
+# "ID KEY VALUE" for what can be compared of the services that xinetd runs: where they listen, what they
+# run, and their limits. No quotes and backslashes, because only one side has them.
+xinetd_values() {
+	awk -F ' = ' '
+	/^\t\tid = / { id = $2 }
+	/^\t\tport = [1-9]/ { print id, "port", $2 }
+	/^\t\tServer argv = / { sub(/^\t\tServer argv = /, ""); print id, "argv", $0 }
+	/^\t\tInstances = [1-9]/ { print id, "instances", $2 }
+	/^\t\tPER_SOURCE = [1-9]/ { print id, "per_source", $2 }
+	/^\t\tNice = / { print id, "nice", $2 }
+	/^\t\tCPS = / { split($2, n, /[: ]/); if (n[3] > 0) print id, "cps", n[3], n[5] }' "$1" | tr -d '\042\134' | LC_ALL=C sort -u
+}
+
+our_values() {
+	awk -v file="$input:" '
+	function flush() {
+		if (id == "")
+			return
+		for (key in has)
+			print id, key, has[key]
+		id = ""
+	}
+	/^service / {
+		flush()
+		split("", has)
+		if ($3 == "runs" && index($0, "# " file))
+			id = $2
+		next
+	}
+	!/^  / { flush(); next }
+	{
+		key = $1
+		sub(/  # [^#]*$/, "")
+		sub(/^  [^ ]* = ?/, "")
+		value = $0
+	}
+	key == "id" { id = value }
+	key == "listen" { sub(/.*:/, "", value); if (value > 0) has["port"] = value }
+	key == "exec" { args = value; sub(/^[^ ]+/, "", args) }
+	key == "argv0" { has["argv"] = value args }
+	key == "instances" || key == "per_source" || key == "nice" { has[key] = value }
+	key == "rate" { sub("/1s", "", value); rate = value; has["cps"] = rate " 0" }
+	key == "rate_pause" { sub("s", "", value); has["cps"] = rate " " value }
+	END { flush() }' "$work/ours" | tr -d '\042\134' | LC_ALL=C sort -u
+}
+
+why_other() {
+	local id=$1 key=$2
+	if why "$id" "^warning.* $key: .*comment" limit; then
+		:
+	elif [ "$key" = per_source ]; then
+		why "$id" '^note.* per_source: has no effect with wait' source
+	fi
+}
+
+compare_values() {
+	local dump=$1 id key name
+	while read -r id key; do
+		LC_ALL=C grep -qxF "$id" "$work/both.ids" || continue
+		name=$(why_other "$id" "$key")
+		found+=" ${name:-UNKNOWN}:$id.$key"
+	done < <(LC_ALL=C comm -3 <(xinetd_values "$dump") <(our_values) | tr -d '\t' | cut -d ' ' -f 1,2 | LC_ALL=C sort -u)
+}
+
 compare() {
 	local dump=$1 log=$2 id name
 	xinetd_ids "$dump" >"$work/theirs.ids"
 	our_ids runs "$input" >"$work/ours.ids"
 	found=''
 	while read -r id; do
-		name=$(why_more "$id" "$log")
+		name=$(why "$id" "${more[@]}")
 		found+=" ${name:-UNKNOWN}:$id"
 	done < <(LC_ALL=C comm -13 "$work/ours.ids" "$work/theirs.ids")
 	while read -r id; do
-		name=$(why_less "$id" "$log")
+		name=$(why_less "$log" "$id")
 		found+=" ${name:-UNKNOWN}:$id"
 	done < <(LC_ALL=C comm -23 "$work/ours.ids" "$work/theirs.ids")
+	LC_ALL=C comm -12 "$work/ours.ids" "$work/theirs.ids" >"$work/both.ids"
+	compare_values "$dump"
 }
 
 read_one() {
@@ -168,8 +265,8 @@ echo
 for word in loaded warned refused off template; do
 	echo "$word: ${verdicts[$word]:-0}"
 done
-for word in "${!differences[@]}"; do
-	echo "differs, $word: ${differing[$word]:-0} (${differences[$word]})"
+for word in $(printf '%s\n' "${!differing[@]}" | LC_ALL=C sort); do
+	echo "differs, $word: ${differing[$word]} (${differences[$word]:-nobody knows why})"
 done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

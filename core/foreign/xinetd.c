@@ -1,4 +1,4 @@
-#include <ctype.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +10,14 @@
 
 struct conversion {
 	struct foreign *out;
-	const char *file; /* the one that was named */
 	const struct xinetd_entries *entries;
 	struct xinetd_settings defaults; /* borrowed: all that a service can inherit, in the order written */
 	const struct xinetd_entry *bad_defaults;
 	bool has_enabled;
-	struct strlist enabled, disabled; /* ids */
+	struct strlist enabled, disabled;         /* ids */
+	const struct xinetd_setting **enabled_by; /* what has each of the enabled */
 	bool *enabled_found;
+	bool has_rules; /* libwrap has something to say */
 };
 
 /* --- defaults --- */
@@ -39,8 +40,15 @@ add_ids(struct conversion *c, const struct xinetd_setting *t)
 		defaults_remark(c, FOREIGN_WARNING, t,
 				t->key == KEY_ENABLED ? "-= takes services out; xinetd adds them"
 						      : "-= adds to this list, as in xinetd");
-	for (size_t i = 0; i < t->values.n; i++)
-		strlist_add(t->op == OP_REMOVE ? &c->disabled : list, t->values.items[i]);
+	if (t->op == OP_REMOVE)
+		list = &c->disabled;
+	for (size_t i = 0; i < t->values.n; i++) {
+		strlist_add(list, t->values.items[i]);
+		if (list == &c->disabled)
+			continue;
+		c->enabled_by = xrealloc(c->enabled_by, list->n * sizeof(t));
+		c->enabled_by[list->n - 1] = t;
+	}
 }
 
 static void
@@ -239,7 +247,9 @@ check_setting(struct xinetd_service *s, size_t i)
 static void
 add_service(struct conversion *c, const struct xinetd_entry *e)
 {
-	struct xinetd_service s = { .out = c->out, .entry = e, .defaults = &c->defaults };
+	struct xinetd_service s = {
+		.out = c->out, .entry = e, .defaults = &c->defaults, .has_rules = c->has_rules
+	};
 	const struct xinetd_setting *disable = find_setting(e, KEY_DISABLE);
 	char name[NAME_MAX_LENGTH + 1];
 
@@ -268,7 +278,8 @@ tell_unknown_ids(struct conversion *c)
 {
 	for (size_t i = 0; i < c->enabled.n; i++)
 		if (!c->enabled_found[i])
-			foreign_remark(c->out, FOREIGN_WARNING, c->file, 0, NULL, "enabled",
+			foreign_remark(c->out, FOREIGN_WARNING, c->enabled_by[i]->file,
+				       c->enabled_by[i]->line, NULL, "enabled",
 				       "there is no service \"%.60s\"", c->enabled.items[i]);
 }
 
@@ -293,6 +304,7 @@ add_services(struct conversion *c)
 			       c->out->services[before].line, NULL, "cps",
 			       "xinetd's own limit, 50 connections a second, holds only where cps is given");
 	free(c->enabled_found);
+	free(c->enabled_by);
 }
 
 void
@@ -300,12 +312,13 @@ xinetd_read(const char *path, struct foreign *out)
 {
 	struct xinetd_entries entries = { 0 };
 	struct conversion c = { .out = out, .entries = &entries };
-	size_t before = out->files.n;
 
 	xinetd_parse(path, &entries, out);
-	c.file = out->files.items[before];
+	c.has_rules = xinetd_has_rules();
+	setservent(1); /* /etc/services stays open */
 	gather_defaults(&c);
 	add_services(&c);
+	endservent();
 	free(c.defaults.items);
 	strlist_clear(&c.enabled);
 	strlist_clear(&c.disabled);

@@ -153,6 +153,7 @@ struct xinetd_service {
 	unsigned types, flags;
 	enum xinetd_kind kind;
 	bool dgram, wait, v6only;
+	bool has_rules; /* libwrap has something to say */
 };
 
 /* The setting that counts for an attribute with one meaning: the service's own or that of the
@@ -201,6 +202,9 @@ int xinetd_address(const char *word, bool deny, struct strlist *out, const char 
 
 /* Whether an entry of `allow` is a part of one of `deny`, and not the same. */
 bool xinetd_is_inside(const char *entry, const char *of);
+
+/* Whether hosts.allow or hosts.deny has a line that is more than a comment. */
+bool xinetd_has_rules(void);
 
 /* Files of the machine. Tests name others. */
 extern struct xinetd_machine {

@@ -214,28 +214,9 @@ banner_row(struct xinetd_service *s, enum xinetd_key key, const char *row)
 		xinetd_note(s, t, "has no effect without a connection that is accepted for the program");
 	else if (t->values.items[0][0] == '/')
 		xinetd_row1(s, t, NULL, row, "%s", t->values.items[0]);
-	else if (t->inherited)
+	else
 		xinetd_warn(s, t, "expected an absolute path, not \"%.60s\"; nothing is sent",
 			    t->values.items[0]);
-	else
-		xinetd_refuse(s, t, "expected an absolute path, not \"%.60s\"", t->values.items[0]);
-}
-
-/* Whether a file of libwrap has a line that is more than a comment. */
-static bool
-has_rules(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	char line[256];
-	bool found = false, begins = true;
-
-	while (f && !found && fgets(line, sizeof(line), f)) {
-		found = begins && !strchr("#\n", line[strspn(line, " \t\r")]);
-		begins = strchr(line, '\n') != NULL;
-	}
-	if (f)
-		fclose(f);
-	return found;
 }
 
 static const char *
@@ -260,7 +241,7 @@ wrappers_row(struct xinetd_service *s)
 
 	if (s->flags & FLAG_NOLIBWRAP || (s->types & TYPE_RPC && !s->dgram) || !name)
 		return;
-	if (!has_rules(xinetd_machine.hosts_allow) && !has_rules(xinetd_machine.hosts_deny)) {
+	if (!s->has_rules) {
 		if (t)
 			xinetd_note(s, t,
 				    "neither hosts.allow nor hosts.deny has a rule, so nobody asks them");
@@ -400,8 +381,13 @@ syslog_row(struct xinetd_service *s, const struct xinetd_setting *t)
 static bool
 file_row(struct xinetd_service *s, const struct xinetd_setting *t)
 {
-	if (t->values.n < 2 || t->values.items[1][0] != '/') {
-		wrong_log(s, t, "expected FILE and an absolute path");
+	if (t->values.n < 2) {
+		wrong_log(s, t, "expected FILE and a path");
+		return false;
+	}
+	if (t->values.items[1][0] != '/') {
+		xinetd_warn(s, t, "expected an absolute path, not \"%.60s\"; the daemon's own log is used",
+			    t->values.items[1]);
 		return false;
 	}
 	xinetd_row1(s, t, "log", "target", "file:%s", t->values.items[1]);

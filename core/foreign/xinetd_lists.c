@@ -317,3 +317,28 @@ xinetd_address(const char *word, bool deny, struct strlist *out, const char **od
 		return error_set(err, 0, "\"%.60s\" is no IPv4 address of four numbers from 0 to 255", word);
 	return name(word, out, err);
 }
+
+/* --- hosts.allow and hosts.deny --- */
+
+/* Whether a file of libwrap has a line that is more than a comment. */
+static bool
+has_rules(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char line[256];
+	bool found = false, begins = true;
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		found = begins && !strchr("#\n", line[strspn(line, " \t\r")]);
+		begins = strchr(line, '\n') != NULL;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+bool
+xinetd_has_rules(void)
+{
+	return has_rules(xinetd_machine.hosts_allow) || has_rules(xinetd_machine.hosts_deny);
+}

@@ -169,6 +169,8 @@ read_wait(struct xinetd_service *s)
 	if (s->kind != KIND_PROGRAM) {
 		if (s->kind == KIND_REDIRECT && s->wait)
 			xinetd_refuse(s, t, "redirect needs wait = no");
+		else if (t && s->dgram && !s->wait)
+			xinetd_warn(s, t, "xinetd wants wait = yes for datagram sockets");
 		s->wait = false;
 	} else if (t && s->dgram && !s->wait) {
 		xinetd_refuse(s, t, "a program on a datagram socket needs wait = yes");
@@ -452,8 +454,9 @@ exec_rows(struct xinetd_service *s)
 			xinetd_refuse(s, NULL, "expected a server");
 		return;
 	}
-	if (server->values.items[0][0] != '/') {
-		xinetd_refuse(s, server, "expected an absolute path, not \"%.60s\"", server->values.items[0]);
+	if (server->values.items[0][0] != '/' || !*base_name(server->values.items[0])) {
+		xinetd_refuse(s, server, "expected the absolute path of a program, not \"%.60s\"",
+			      server->values.items[0]);
 		return;
 	}
 	if (named && (!args || !args->values.n)) {
@@ -507,7 +510,7 @@ user_rows(struct xinetd_service *s)
 				name);
 		else if (!pw && own_groups)
 			xinetd_refuse(s, groups, "user %.60s has no account and therefore no groups", name);
-		if (pw && !group)
+		if (pw && !group && pw->pw_gid != pw->pw_uid)
 			xinetd_warn(s, user,
 				    "the group is that of %s; xinetd takes the same number as the user's",
 				    pw->pw_name);
