@@ -270,6 +270,7 @@ test_argv0(void)
 	ok(said(FOREIGN_WARNING, 10, "no comments at the end of a line"), "a comment behind an entry");
 	is(row("9010", "exec"), "/bin/cat|#|a|comment", "is arguments");
 	is(row("9011", "exec"), "/bin/sh|-c|cat; sleep 1|x y", "quotes keep blanks together");
+	ok(said(FOREIGN_NOTE, 11, "as on FreeBSD and NetBSD"), "which not every inetd does");
 	ok(is_refused("9012") && said(FOREIGN_ERROR, 12, "quote"), "a quote that is not closed");
 	ok(said(FOREIGN_WARNING, 13, "argv[0] looks forgotten"), "of a refused entry argv[0] is told too");
 	ok(loads(), "a configuration of ours can say all of that");
