@@ -96,9 +96,8 @@ is_one_of(const char *word, size_t len, const char *const *words)
 static bool
 is_socktype(const char *word, size_t len)
 {
-	static const char *const types[] = {
-		"stream", "dgram", "raw", "rdm", "seqpacket", "tli", "xti", NULL
-	};
+	static const char *const types[] = { "stream", "dgram", "raw",        "rdm",        "seqpacket",
+					     "tli",    "xti",   "sunrpc_tcp", "sunrpc_udp", NULL };
 	size_t n = 0;
 
 	while (n < len && word[n] != ',' && word[n] != ':')

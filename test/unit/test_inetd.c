@@ -348,7 +348,8 @@ test_lines(void)
 	     "9009 stream udp nowait root /bin/cat cat\n"
 	     "9010 raw tcp nowait root /bin/cat cat\n"
 	     "70000 stream tcp nowait root /bin/cat cat\n"
-	     "9011 stream tcp nowait root bin/cat cat\n");
+	     "9011 stream tcp nowait root bin/cat cat\n"
+	     "rstatd sunrpc_udp udp wait root /usr/sbin/rpc.rstatd rstatd 100001 1-3\n");
 	is(row("9001", "exec"), "/bin/cat|one|two", "a backslash goes on in the next line");
 	is(row("9002", "exec"), "/bin/cat|three", "so does a blank in front");
 	is(row("9003", "exec"), "/bin/cat", "except where an entry begins");
@@ -366,6 +367,8 @@ test_lines(void)
 	ok(is_refused("9009"), "a stream over udp");
 	ok(is_refused("9010"), "a raw socket");
 	ok(is_refused("70000"), "a port that is none");
+	ok(is_refused("rstatd") && said(FOREIGN_ERROR, 21, "sunrpc_udp sockets are not supported"),
+	   "AIX's form of RPC");
 	ok(is_refused("9011") && said(FOREIGN_ERROR, 20, "absolute path"), "a relative path");
 }
 
