@@ -29,6 +29,7 @@ struct source {
 	const char *p;
 	int line;
 	struct strlist hosts; /* of the last line that was a host alone */
+	bool quoted;          /* a word of the entry was in quotes */
 };
 
 static bool
@@ -95,9 +96,8 @@ is_one_of(const char *word, size_t len, const char *const *words)
 static bool
 is_socktype(const char *word, size_t len)
 {
-	static const char *const types[] = {
-		"stream", "dgram", "raw", "rdm", "seqpacket", "tli", "xti", NULL
-	};
+	static const char *const types[] = { "stream", "dgram", "raw",        "rdm",        "seqpacket",
+					     "tli",    "xti",   "sunrpc_tcp", "sunrpc_udp", NULL };
 	size_t n = 0;
 
 	while (n < len && word[n] != ',' && word[n] != ':')
@@ -162,6 +162,7 @@ quoted_word(struct source *s, struct strlist *words)
 	strlist_add(words, word);
 	free(word);
 	s->p++;
+	s->quoted = true;
 	return true;
 }
 
@@ -169,6 +170,7 @@ quoted_word(struct source *s, struct strlist *words)
 static bool
 read_words(struct source *s, struct strlist *words)
 {
+	s->quoted = false;
 	for (;;) {
 		s->p = skip_blanks(s->p);
 		if (*s->p == '\\' && is_line_end(s->p + 1)) {
@@ -267,6 +269,9 @@ read_positional(struct source *s, struct inetd_entry *e, const struct strlist *w
 	e->server = xstrdup(words->n > 5 ? words->items[5] : words->items[4]);
 	for (size_t i = FIELDS; i < words->n; i++)
 		strlist_add(&e->argv, words->items[i]);
+	if (s->quoted)
+		inetd_say(f, FOREIGN_NOTE, e, "arguments",
+			  "quotes keep a word together, as on FreeBSD and NetBSD; other inetds pass them on");
 	finish_entry(s, e);
 }
 

@@ -303,7 +303,7 @@ inetd_socktype(struct foreign *f, struct inetd_entry *e, const char *text)
 	e->dgram = strcmp(type, "dgram") == 0;
 	e->seqpacket = strcmp(type, "seqpacket") == 0;
 	if (strcmp(type, "raw") == 0 || strcmp(type, "rdm") == 0 || strcmp(type, "tli") == 0 ||
-	    strcmp(type, "xti") == 0)
+	    strcmp(type, "xti") == 0 || strncmp(type, "sunrpc_", 7) == 0)
 		inetd_bad(f, e, "socket type", "%s sockets are not supported", type);
 	else if (!e->dgram && !e->seqpacket && strcmp(type, "stream") != 0)
 		inetd_bad(f, e, "socket type", "expected stream or dgram, not \"%s\"", type);

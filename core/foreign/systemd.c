@@ -833,7 +833,11 @@ convert(struct conversion *c)
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		apply_rule(c, &rules[i]);
 	if (c->accept) {
+		const struct unit_setting *max = unit_get(&c->socket, "Socket", "MaxConnections");
+
 		count_row(c, "MaxConnections", "instances", "64");
+		if (max && strcmp(max->value, "0") == 0)
+			conv_say(c, FOREIGN_ERROR, max, "lets nobody in");
 		count_row(c, "MaxConnectionsPerSource", "per_source", NULL);
 	} else {
 		conv_row(c, unit_get(&c->socket, "Socket", "Accept"), "wait", "true");

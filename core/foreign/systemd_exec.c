@@ -489,6 +489,11 @@ capabilities(struct conversion *c, bool root)
 	const struct unit_setting *u = NULL, *first = NULL;
 	bool given = false, inverted = false;
 
+	u = get(c, "CapabilityBoundingSet");
+	if (!root && u)
+		conv_say(c, FOREIGN_WARNING, u,
+			 "is not kept for another user than root; no_new_privs comes closest");
+	u = NULL;
 	/* An empty one is not as good as none: it takes all of them away. */
 	for (size_t i = 0; i < c->service.n; i++)
 		given |= strcmp(c->service.settings[i].key, key) == 0 &&

@@ -270,6 +270,7 @@ test_argv0(void)
 	ok(said(FOREIGN_WARNING, 10, "no comments at the end of a line"), "a comment behind an entry");
 	is(row("9010", "exec"), "/bin/cat|#|a|comment", "is arguments");
 	is(row("9011", "exec"), "/bin/sh|-c|cat; sleep 1|x y", "quotes keep blanks together");
+	ok(said(FOREIGN_NOTE, 11, "as on FreeBSD and NetBSD"), "which not every inetd does");
 	ok(is_refused("9012") && said(FOREIGN_ERROR, 12, "quote"), "a quote that is not closed");
 	ok(said(FOREIGN_WARNING, 13, "argv[0] looks forgotten"), "of a refused entry argv[0] is told too");
 	ok(loads(), "a configuration of ours can say all of that");
@@ -347,7 +348,8 @@ test_lines(void)
 	     "9009 stream udp nowait root /bin/cat cat\n"
 	     "9010 raw tcp nowait root /bin/cat cat\n"
 	     "70000 stream tcp nowait root /bin/cat cat\n"
-	     "9011 stream tcp nowait root bin/cat cat\n");
+	     "9011 stream tcp nowait root bin/cat cat\n"
+	     "rstatd sunrpc_udp udp wait root /usr/sbin/rpc.rstatd rstatd 100001 1-3\n");
 	is(row("9001", "exec"), "/bin/cat|one|two", "a backslash goes on in the next line");
 	is(row("9002", "exec"), "/bin/cat|three", "so does a blank in front");
 	is(row("9003", "exec"), "/bin/cat", "except where an entry begins");
@@ -365,6 +367,8 @@ test_lines(void)
 	ok(is_refused("9009"), "a stream over udp");
 	ok(is_refused("9010"), "a raw socket");
 	ok(is_refused("70000"), "a port that is none");
+	ok(is_refused("rstatd") && said(FOREIGN_ERROR, 21, "sunrpc_udp sockets are not supported"),
+	   "AIX's form of RPC");
 	ok(is_refused("9011") && said(FOREIGN_ERROR, 20, "absolute path"), "a relative path");
 }
 

@@ -146,6 +146,8 @@ test_socket_keys(void)
 	ok(!is_refused("t") && said(FOREIGN_WARNING, 4, "Colour: is unknown"),
 	   "an unknown key is warned about");
 	ok(said(FOREIGN_WARNING, 5, "is not set on the socket"), "so is an option that is not set");
+	units("Accept=yes\nListenStream=9001\nMaxConnections=0", "ExecStart=/bin/cat");
+	ok(is_refused("t"), "no connection at all");
 	units("ListenStream=9001\nFileDescriptorName=web", "ExecStart=/bin/cat");
 	ok(said(FOREIGN_WARNING, 3, "LISTEN_FDNAMES"), "and another name of the descriptor");
 }
@@ -248,6 +250,9 @@ test_world(void)
 	ok(is_refused("t"), "a user that systemd makes");
 	with("User=nobody\nAmbientCapabilities=CAP_NET_RAW");
 	is(row("t", "capabilities"), "CAP_NET_RAW", "capabilities of a user");
+	with("User=nobody\nCapabilityBoundingSet=CAP_NET_RAW");
+	ok(said(FOREIGN_WARNING, 5, "is not kept for another user"),
+	   "what limits those of a user is warned about");
 	with("CapabilityBoundingSet=CAP_CHOWN CAP_KILL");
 	is(row("t", "capabilities"), "CAP_CHOWN|CAP_KILL", "capabilities of root");
 	with("CapabilityBoundingSet=");
