@@ -133,6 +133,7 @@ run(struct command *c)
 	c->daemon.sources = sources.items;
 	c->daemon.nsources = sources.n;
 	c->daemon.log_target = c->debug ? "stderr" : c->target ? c->target : "syslog";
+	c->daemon.dump_file = "/var/run/xinetd.dump";
 	c->daemon.log_format = format_named("xinetd");
 	if (c->debug)
 		c->daemon.log_level = LOG_LEVEL_DEBUG;

@@ -325,7 +325,7 @@ say_ident(struct log_xinetd *x, const struct log_record *r)
 	t = entry(x, r, "USERID");
 	text_add(t, " ", 1);
 	add_plain(t, os ? os : "OTHER");
-	text_puts(t, " :");
+	text_puts(t, " : ");
 	add_plain(t, user);
 }
 
@@ -414,13 +414,18 @@ say_listen_error(struct log_xinetd *x, const struct log_record *r)
 	text_puts(t, " failed to start and is deactivated.");
 }
 
-/* Log files that were opened anew are no reconfiguration, and neither is one that failed. */
+/* Log files that were opened anew are no reconfiguration. */
 static bool
 say_reload(struct log_xinetd *x, const struct log_record *r)
 {
 	struct text *t;
 
-	if (!field(r, "added") || field(r, "error"))
+	if (is(string(r, "what"), "configuration") && field(r, "error")) {
+		text_puts(message(x, "NOTICE"), "Starting reconfiguration");
+		text_puts(message(x, "ERROR"), "reconfiguration failed");
+		return true;
+	}
+	if (!field(r, "added"))
 		return false;
 	text_puts(message(x, "NOTICE"), "Starting reconfiguration");
 	t = message(x, "NOTICE");

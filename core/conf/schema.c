@@ -20,6 +20,7 @@ static const char *const bind_words[] = { "all", "first", NULL };
 static const char *const listen_error_words[] = { "skip", "retry", "exit", NULL };
 static const char *const close_words[] = { "drain", "leave", NULL };
 static const char *const full_words[] = { "wait", "refuse", NULL };
+static const char *const daytime_words[] = { "ctime", "xinetd", NULL };
 static const char *const ident_words[] = { "off", "log", "require", NULL };
 static const char *const redirect_proxy_words[] = { "off", "v1", "v2", NULL };
 static const char *const warm_header_words[] = { "none", "proxy-v1", "env-line", NULL };
@@ -345,6 +346,8 @@ const struct option service_rows[] = {
 	{ .name = "capabilities", .type = OPT_LIST, AT(capabilities), .check = check_not_empty, D,
 	  .doc = "Exactly these capabilities, whatever the user; {} for none. Unchanged if not given." },
 
+	{ .name = "daytime_form", .type = OPT_ENUM, AT(daytime_form), .def = "ctime", .words = daytime_words, D,
+	  .doc = "How daytime says the time: as ctime(3) does, or as xinetd did, such as 24 DEC 2026 18:00:00 CET." },
 	{ .name = "tcpmux", .type = OPT_STRING, AT(tcpmux), .check = check_tcpmux,
 	  .doc = "Name under which services with handler = tcpmux offer this one (RFC 1078). Such a service "
 		 "needs no address of its own." },

@@ -11,6 +11,7 @@ enum bind_policy { BIND_ALL, BIND_FIRST };
 enum listen_error_policy { LISTEN_ERROR_SKIP, LISTEN_ERROR_RETRY, LISTEN_ERROR_EXIT };
 enum close_policy { CLOSE_DRAIN, CLOSE_LEAVE };
 enum full_policy { FULL_WAIT, FULL_REFUSE };
+enum daytime_form { DAYTIME_CTIME, DAYTIME_XINETD };
 enum ident_policy { IDENT_OFF, IDENT_LOG, IDENT_REQUIRE };
 enum redirect_proxy { PROXY_OFF, PROXY_V1, PROXY_V2 };
 enum warm_header { HEADER_NONE, HEADER_PROXY_V1, HEADER_ENV_LINE };
@@ -95,6 +96,7 @@ struct service_conf {
 	struct list_value capabilities;
 	char *tcpmux; /* the name that tcpmux handlers offer it under */
 	bool tcpmux_plus;
+	int daytime_form;
 	char *rpc_program, *rpc_version;
 	char *redirect, *redirect_source;
 	int redirect_proxy;

@@ -194,7 +194,7 @@ load_row(struct xinetd_service *s)
 	if (*end || t->values.items[0][strspn(t->values.items[0], "0123456789.")] || load < 0 || load >= MOST)
 		xinetd_refuse(s, t, "expected a number above 0, such as 2.5, not \"%.60s\"",
 			      t->values.items[0]);
-	else if (load < 0.001)
+	else if (load == 0)
 		xinetd_warn(s, t, "0 is no limit");
 	else
 		xinetd_row1(s, t, NULL, "max_load", "%.*s%s", t->values.items[0][0] == '.', "0",

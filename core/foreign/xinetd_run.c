@@ -372,6 +372,8 @@ internal_rows(struct xinetd_service *s)
 			      s->dgram ? "dgram" : "stream");
 	else
 		xinetd_row1(s, type, NULL, "handler", "%s", names[i]);
+	if (i >= 0 && strcmp(names[i], "daytime") == 0)
+		xinetd_row1(s, type, NULL, "daytime_form", "xinetd");
 }
 
 static void

@@ -76,7 +76,7 @@ is_word(const char *word, size_t len, const char *expected)
 }
 
 int
-ident_parse(const char *line, size_t len, int peer_port, int local_port, char user[IDENT_USER],
+ident_parse(const char *line, size_t len, int peer_port, int local_port, struct ident_user *user,
 	    struct error *err)
 {
 	const char *p = line, *end = line + len, *word;
@@ -107,20 +107,24 @@ ident_parse(const char *line, size_t len, int peer_port, int local_port, char us
 	p = read_word(p, end, &word, &n); /* the system, and perhaps a character set */
 	if (n == 0)
 		return error_set(err, 0, "the answer names no system");
+	if (n >= IDENT_SYSTEM)
+		return error_set(err, 0, "the name of the system is too long");
+	memcpy(user->system, word, n);
+	user->system[n] = '\0';
 	p = skip_blanks(p, end);
 	if (p == end)
 		return error_set(err, 0, "the answer names no user");
 	if (end - p >= IDENT_USER)
 		return error_set(err, 0, "the name of the user is too long");
-	memcpy(user, p, (size_t)(end - p));
-	user[end - p] = '\0';
+	memcpy(user->name, p, (size_t)(end - p));
+	user->name[end - p] = '\0';
 	return 0;
 }
 
 /* --- the question --- */
 
 static void
-answer(struct ident *i, const char *user, const struct error *err)
+answer(struct ident *i, const struct ident_user *user, const struct error *err)
 {
 	ident_cb cb = i->cb;
 	void *arg = i->arg;
@@ -142,7 +146,7 @@ static void
 read_answer(struct ident *i)
 {
 	struct error err = { 0 };
-	char user[IDENT_USER];
+	struct ident_user user;
 	ssize_t n = recv(i->fd, i->reply + i->len, sizeof(i->reply) - i->len, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -164,10 +168,10 @@ read_answer(struct ident *i)
 	/* What comes behind the first line is nobody's. */
 	if (memchr(i->reply, '\n', i->len))
 		i->len = (size_t)((char *)memchr(i->reply, '\n', i->len) - i->reply) + 1;
-	if (ident_parse(i->reply, i->len, i->peer_port, i->local_port, user, &err) < 0)
+	if (ident_parse(i->reply, i->len, i->peer_port, i->local_port, &user, &err) < 0)
 		answer(i, NULL, &err);
 	else
-		answer(i, user, NULL);
+		answer(i, &user, NULL);
 }
 
 static void ready_cb(evutil_socket_t, short, void *);

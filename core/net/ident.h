@@ -12,15 +12,21 @@ struct ident;
 /* Asks the machine of a peer for the name of the user there (RFC 1413, port 113). The answer is what that
  * machine likes to say: for logs, and for nothing that has to be true. */
 
-enum { IDENT_USER = 513, IDENT_REPLY = 1024 };
+enum { IDENT_SYSTEM = 64, IDENT_USER = 513, IDENT_REPLY = 1024 };
+
+/* Whom it names: the system, perhaps with a character set, and the user there. Both may hold anything but NUL,
+ * CR and LF. */
+struct ident_user {
+	char system[IDENT_SYSTEM], name[IDENT_USER];
+};
 
 /* Reads an answer, which need not end in a newline. The ports are those that were asked for, the peer's
- * first. 0 with the user's name, which may hold anything but NUL, CR and LF; or -1 with err. */
-int ident_parse(const char *line, size_t len, int peer_port, int local_port, char user[IDENT_USER],
+ * first. 0 with the user, or -1 with err. */
+int ident_parse(const char *line, size_t len, int peer_port, int local_port, struct ident_user *,
 		struct error *err);
 
-/* user is NULL if there is no answer that says, and then err tells why. */
-typedef void (*ident_cb)(const char *user, const struct error *err, void *arg);
+/* The user is NULL if there is no answer that says, and then err tells why. */
+typedef void (*ident_cb)(const struct ident_user *, const struct error *err, void *arg);
 
 /* Asks about the connection between two IP addresses with ports. Calls back once, from the loop; NULL with err
  * if it cannot even be begun, and then not at all. */

@@ -237,15 +237,18 @@ ask_wrappers(struct gate *g)
 }
 
 static void
-log_user(struct service *s, uint64_t session, const char *peer, const char *user, const struct error *err)
+log_user(struct service *s, uint64_t session, const char *peer, const struct ident_user *user,
+	 const struct error *err)
 {
 	service_log(s, LOG_LEVEL_INFO, "ident",
-		    LOG_FIELDS(LOG_I("session", (int64_t)session), LOG_S("peer", peer), LOG_S("user", user),
+		    LOG_FIELDS(LOG_I("session", (int64_t)session), LOG_S("peer", peer),
+			       LOG_S("os", user ? user->system : NULL),
+			       LOG_S("user", user ? user->name : NULL),
 			       LOG_S("error", err ? err->text : NULL)));
 }
 
 static void
-ident_answer_cb(const char *user, const struct error *err, void *arg)
+ident_answer_cb(const struct ident_user *user, const struct error *err, void *arg)
 {
 	struct gate *g = arg;
 	char peer[ADDR_TEXT];
@@ -289,7 +292,7 @@ free_note(struct note *n)
 }
 
 static void
-note_cb(const char *user, const struct error *err, void *arg)
+note_cb(const struct ident_user *user, const struct error *err, void *arg)
 {
 	struct note *n = arg;
 

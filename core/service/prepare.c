@@ -481,6 +481,8 @@ check_useless_keys(struct preparation *p)
 		useless(p, NULL, *key, "on a built-in handler");
 	for (const char *const *key = prefixes; s->conf->per_prefix == 0 && *key; key++)
 		useless(p, NULL, *key, "without per_prefix");
+	if (strcmp(s->handler->name, "daytime") != 0)
+		useless(p, NULL, "daytime_form", "without handler = daytime");
 	for (const char *const *key = connections; !connects && *key; key++)
 		useless(p, NULL, *key, "without handler = redirect");
 	for (const struct option *o = service_rows; !program && o->name; o++)

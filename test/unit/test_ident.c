@@ -7,12 +7,13 @@
 static void
 answers(const char *line, size_t len, const char *expected)
 {
-	char user[IDENT_USER], copy[IDENT_REPLY];
+	struct ident_user user;
+	char copy[IDENT_REPLY];
 	struct error err = { 0 };
 
 	memcpy(copy, line, len); /* nothing behind it, for those who look */
-	if (ident_parse(copy, len, 6193, 23, user, &err) == 0)
-		is(user, expected, line);
+	if (ident_parse(copy, len, 6193, 23, &user, &err) == 0)
+		is(user.name, expected, line);
 	else
 		ok(!expected && err.text[0], "\"%.60s\" is no user: %s", line, err.text);
 }
@@ -23,17 +24,18 @@ answers(const char *line, size_t len, const char *expected)
 static void
 fails(const char *line, const char *expected)
 {
-	char user[IDENT_USER];
+	struct ident_user user;
 	struct error err = { 0 };
 
-	ok(ident_parse(line, strlen(line), 6193, 23, user, &err) < 0, "%s", line);
+	ok(ident_parse(line, strlen(line), 6193, 23, &user, &err) < 0, "%s", line);
 	is(err.text, expected, "and the reason is told");
 }
 
 int
 main(void)
 {
-	char line[IDENT_REPLY], user[IDENT_USER];
+	struct ident_user user;
+	char line[IDENT_REPLY];
 	struct error err = { 0 };
 	int n;
 
@@ -46,6 +48,9 @@ main(void)
 	USER("06193, 0023 : USERID : UNIX : x", "x");
 	USER("6193, 23 : USERID : UNIX : \033[2Jx\r\n", "\033[2Jx"); /* the log escapes it */
 
+	ok(ident_parse("1,2:USERID:UNIX , US-ASCII :x", 29, 1, 2, &user, &err) == 0, "a character set");
+	is(user.system, "UNIX , US-ASCII", "is told with the system");
+	NOBODY("6193, 23 : USERID : 0123456789012345678901234567890123456789012345678901234567890123456789 : x");
 	NOBODY("");
 	NOBODY("\r\n");
 	NOBODY("\n");
@@ -77,9 +82,9 @@ main(void)
 	fails("6193, 23 : MAYBE : UNIX : root", "the answer is neither USERID nor ERROR");
 
 	n = snprintf(line, sizeof(line), "6193,23:USERID:UNIX:%0512d", 7);
-	ok(ident_parse(line, (size_t)n, 6193, 23, user, &err) == 0 && strlen(user) == 512,
+	ok(ident_parse(line, (size_t)n, 6193, 23, &user, &err) == 0 && strlen(user.name) == 512,
 	   "a name may have 512 characters");
 	n = snprintf(line, sizeof(line), "6193,23:USERID:UNIX:%0513d", 7);
-	ok(ident_parse(line, (size_t)n, 6193, 23, user, &err) < 0, "and no more");
+	ok(ident_parse(line, (size_t)n, 6193, 23, &user, &err) < 0, "and no more");
 	return tap_done();
 }

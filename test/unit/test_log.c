@@ -386,9 +386,9 @@ xinetd_ident(void)
 	struct log_view some = { .show = LOG_SHOW_FAIL_USERID }, none = { .show = LOG_SHOW_PID };
 
 	is(said_info("ident", &some, LOG_S("peer", "10.0.0.1:1"), LOG_S("os", "UNIX"), LOG_S("user", "jo")),
-	   "USERID: ftp UNIX :jo", "xinetd: USERID has what the client's machine says");
+	   "USERID: ftp UNIX : jo", "xinetd: USERID has what the client's machine says");
 	is(said_info("ident", &some, LOG_S("user", "jo\nFAIL: ftp address from=192.0.2.1\xff")),
-	   "USERID: ftp OTHER :jo\\x0aFAIL: ftp address from=192.0.2.1\\xff", "and never a second line");
+	   "USERID: ftp OTHER : jo\\x0aFAIL: ftp address from=192.0.2.1\\xff", "and never a second line");
 	is(said_info("ident", &none, LOG_S("user", "jo")), "", "no USERID where none is to be shown");
 	is(said_info("ident", &some, LOG_S("peer", "10.0.0.1:1"), LOG_S("error", "timeout")), "",
 	   "that there is no name is not told");

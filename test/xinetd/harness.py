@@ -200,16 +200,23 @@ class Run:
         """xinetd leaves its servers behind (B15)."""
         if not self.process:
             return
-        for pid in os.listdir("/proc"):
-            if not pid.isdigit():
-                continue
+        mark = ("DIFFERENTIAL=%s" % self.dir).encode()
+        left = [pid for pid in os.listdir("/proc") if pid.isdigit() and self.belongs(pid, mark)]
+        for pid in left:
             try:
-                with open("/proc/%s/environ" % pid, "rb") as f:
-                    ours = ("DIFFERENTIAL=%s" % self.dir).encode() in f.read()
-                if ours:
-                    os.kill(int(pid), signal.SIGKILL)
+                os.kill(int(pid), signal.SIGKILL)
             except OSError:
-                continue
+                pass
+        # They may have the sockets that the other server needs.
+        self.wait("end", lambda: not any(self.belongs(pid, mark) for pid in left))
+
+    @staticmethod
+    def belongs(pid, mark):
+        try:
+            with open("/proc/%s/environ" % pid, "rb") as f:
+                return mark in f.read()
+        except OSError:
+            return False
 
     def clean(self):
         for over in self.mounts:
