@@ -166,26 +166,34 @@ events_of_manual() {
 	all_told section.5 <known
 }
 
+# The words that the code uses in a place that a pattern describes. There has to be one at least, or the code
+# reads otherwise by now.
+words_of_code() {
+	local pattern
+	for pattern in "$@"; do
+		sources | grep -oE "$pattern" | grep -oE '"[a-z_0-9]+"$' || { echo "nothing for $pattern" >&2 && return 1; }
+	done
+}
+
 @test "the reasons, ways to end, holds and steps that a log can name are in evinetd(8)" {
-	sources >all
-	{
-		# Every text in this one is a reason.
-		grep -oE '"[a-z_]+"' "$REPO/core/policy/admit.c"
-		grep -oE 'turn_away\(s, ls, "[a-z_]+"' all
-		grep -oE '"reason", "[a-z_]+"' all
-		grep -oE '[^a-z]refuse(_why)?\((g|c->gate), "[a-z_]+"' all
-		grep -oE 'conn_refuse\(c, "[a-z_]+"' all
-		grep -oE 'conn_(set_end|kill)\(c, "[a-z]+"' all
-		grep -oE 'i->how = "[a-z]+"' all
-		grep -oE '[^a-z_](end|stream_finish)\(c, "[a-z]+"' all
-		grep -oE 'child_(fail|check)\(s, "[a-z_0-9]+"' all
-	} | grep -oE '"[a-z_0-9]+"$' | tr -d '"' | sort -u >words
+	local name
+	# Every text in this one is a reason.
+	grep -oE '"[a-z_]+"' "$REPO/core/policy/admit.c" >quoted
+	words_of_code 'turn_away\(s, ls, "[a-z_]+"' \
+		'[^a-z]refuse(_why)?\((g|c->gate), "[a-z_]+"' \
+		'conn_refuse\(c, "[a-z_]+"' \
+		'conn_(set_end|kill)\([a-z]+, "[a-z_]+"' \
+		'i->how = "[a-z]+"' \
+		'[^a-z_](end|stream_finish)\(c, "[a-z]+"' \
+		'child_(fail|check)\(s, "[a-z_0-9]+"' >>quoted
+	tr -d '"' <quoted | sort -u >words
 	cat words
-	for name in deny per_source hours ban fork wrappers timeout killed exit eof setresuid exec; do
+	for name in deny per_source hours ban fork wrappers ident banner gone stopping process_limit timeout killed exit \
+		eof handed_over setresuid exec; do
 		grep -qx "$name" words
 	done
 	all_told "$MAN/evinetd.8" <words
-	printf '%s\n' full rate nofile stopping | all_told "$MAN/evinetd.8"
+	printf '%s\n' full rate nofile child stopping | all_told "$MAN/evinetd.8"
 }
 
 @test "every option of --help is in evinetd(8)" {
