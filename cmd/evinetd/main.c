@@ -107,9 +107,8 @@ help(void)
 	       "Listens on every address of each configured service and starts its program\n"
 	       "with the connection as standard input and output.\n\n");
 	cmdline_help(evinetd_options, stdout);
-	printf("\nSignals: HUP reads the configuration again and opens log files anew, USR1 has the\n"
-	       "state written to a file, TERM and "
-	       "INT end all sessions, QUIT lets them finish.\n"
+	printf("\nSignals: HUP reads the configuration again and opens log files anew, USR1\n"
+	       "has the state written, TERM and INT end all sessions, QUIT lets them finish.\n"
 	       "Manuals: evinetd(8), evinetd.conf(5).\n");
 	return 0;
 }

@@ -278,8 +278,8 @@ const struct option service_rows[] = {
 	  .doc = "Group of the file of a unix socket." },
 
 	{ .name = "handler", .group = "Running", .type = OPT_STRING, AT(handler), .def = "exec",
-	  .doc = "What serves a connection: exec starts a program; redirect passes it on; echo, discard, "
-		 "chargen, daytime and time are built in." },
+	  .doc = "What serves a connection: exec starts a program; redirect passes it on to another server, "
+		 "tcpmux to another service; the others are built in." },
 	{ .name = "exec", .type = OPT_LIST, AT(exec),
 	  .doc = "The program and its arguments. A name without a slash is looked for in PATH." },
 	{ .name = "argv0", .type = OPT_STRING, AT(argv0),

@@ -8,6 +8,7 @@
  *	evinetd        the options of evinetd
  *	xinetd, inetd  those that it takes under these names
  *	config         the path of the default configuration file, as a list item
+ *	dump           the path that the state is written to, likewise
  *	groups         the names of the groups, one a line
  *	names          every key, one a line, as "service instances" or "listener host" */
 #include <ctype.h>
@@ -17,6 +18,7 @@
 #include "cmd/common/version.h"
 #include "cmd/evinetd/options.h"
 #include "core/conf/schema.h"
+#include "core/service/daemon.h"
 #include "handlers/handlers.h"
 
 /* Each sentence begins a line of its own, as mdoc wants it, and with a capital. */
@@ -137,6 +139,8 @@ main(int argc, char **argv)
 		cmdline_mdoc(inetd_options, stdout);
 	} else if (strcmp(what, "config") == 0) {
 		printf(".It Pa %s\n", EVINET_DEFAULT_CONFIG);
+	} else if (strcmp(what, "dump") == 0) {
+		printf(".It Pa %s\n", DAEMON_DUMP_FILE);
 	} else if (strcmp(what, "groups") == 0) {
 		print_groups();
 	} else if (strcmp(what, "names") == 0) {

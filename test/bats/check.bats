@@ -600,7 +600,7 @@ fixed_point() {
 full_configuration() {
 	mkdir -p "$PWD/dir"
 	configure <<END
-log { target = "file:$PWD/main.log" format = "json" level = "debug" }
+log { target = "file:$PWD/main.log" format = "json" level = "debug" limit = 1G }
 defaults {
 	instances = 200
 	per_source = 20
@@ -625,7 +625,7 @@ service "every-key" {
 	user = "root" group = "root" groups = { "root" } umask = "027"
 	chroot = "/" directory = "$PWD/dir" nice = -5 oom_score_adj = 300
 	rlimit {
-		as = 1G core = 0 cpu = 30 data = 512M files = 64 fsize = 10M memlock = 64K nproc = 50 stack = 8M
+		as = 1G core = 0 cpu = 30 data = 512M files = 64 fsize = 10M memlock = 64K nproc = 50 rss = 1G stack = 8M
 	}
 	env += { "B=2", "C=x=y z" } pass_env = { "TZ", "LANG" }
 	stderr = "file:$PWD/err" timeout = 90m idle_timeout = 90s kill_signal = "INT" kill_after = 250ms
@@ -635,14 +635,20 @@ service "every-key" {
 	tcpmux = "a name" tcpmux_plus = true rpc_program = "nfs" rpc_version = "2-4"
 	warm = 3 warm_spawn = 1 warm_max_age = 2h warm_header = "env-line"
 	allow += { "192.0.2.0/24" } deny = { "10.1.0.0/16" }
-	instances = 3 per_source = 2 rate = "50/1s" rate_burst = 75 when_full = "refuse"
+	instances = 3 per_source = 2 per_prefix = 9 prefix_ipv4 = 28 prefix_ipv6 = 56 rate = "50/1s" rate_burst = 75
+	per_source_rate = "5/m" rate_pause = 10s when_full = "refuse" hours = { "08:00-12:00", "22:00-06:00" }
+	max_load = 2.5 min_memory = 64M
 	tcp_wrappers = "every" ident = "require" ident_timeout = 5s
 	banner = "$PWD/b" banner_allow = "$PWD/b a" banner_deny = "$PWD/b d"
-	log_events = { "start", "end" }
-	log { target = "file:$PWD/own.log" format = "text" level = "warning" }
+	log_events = { "start", "end" } id = "every key"
+	log {
+		target = "file:$PWD/own.log" format = "text" level = "warning" limit = "10M:20M"
+		success = { "pid", "host" } failure = {}
+	}
 }
 service "shell" { listen = "tcp:127.0.0.1:0" shell = "echo 'it' \"is\" \$0" }
 service "plain" { listen = "tcp:127.0.0.1:0" exec = "/bin/true" allow = { } groups = { } }
+service "sensor" { listen = "tcp:127.0.0.1:0" ban = 1h }
 END
 }
 
@@ -691,6 +697,12 @@ allow = { "10.0.0.0/8", "::1", "127.0.0.1", "192.0.2.0/24" }
 instances = 3
 instances = 200
 rate = "50/1s"
+hours = { "08:00-12:00", "22:00-06:00" }
+max_load = "2.5"
+min_memory = 64M
+ban = "1h"
+limit = "10M:20M"
+failure = {}
 log_events = { "start", "end" }
 shell = "echo 'it' \"is\" \$0"
 allow = {}

@@ -166,26 +166,34 @@ events_of_manual() {
 	all_told section.5 <known
 }
 
+# The words that the code uses in a place that a pattern describes. There has to be one at least, or the code
+# reads otherwise by now.
+words_of_code() {
+	local pattern
+	for pattern in "$@"; do
+		sources | grep -oE "$pattern" | grep -oE '"[a-z_0-9]+"$' || { echo "nothing for $pattern" >&2 && return 1; }
+	done
+}
+
 @test "the reasons, ways to end, holds and steps that a log can name are in evinetd(8)" {
-	sources >all
-	{
-		# Every text in this one is a reason.
-		grep -oE '"[a-z_]+"' "$REPO/core/policy/admit.c"
-		grep -oE 'turn_away\(s, ls, "[a-z_]+"' all
-		grep -oE '"reason", "[a-z_]+"' all
-		grep -oE '[^a-z]refuse(_why)?\((g|c->gate), "[a-z_]+"' all
-		grep -oE 'conn_refuse\(c, "[a-z_]+"' all
-		grep -oE 'conn_(set_end|kill)\(c, "[a-z]+"' all
-		grep -oE 'i->how = "[a-z]+"' all
-		grep -oE '[^a-z_](end|stream_finish)\(c, "[a-z]+"' all
-		grep -oE 'child_(fail|check)\(s, "[a-z_0-9]+"' all
-	} | grep -oE '"[a-z_0-9]+"$' | tr -d '"' | sort -u >words
+	local name
+	# Every text in this one is a reason.
+	grep -oE '"[a-z_]+"' "$REPO/core/policy/admit.c" >quoted
+	words_of_code 'turn_away\(s, ls, "[a-z_]+"' \
+		'[^a-z]refuse(_why)?\((g|c->gate), "[a-z_]+"' \
+		'conn_refuse\(c, "[a-z_]+"' \
+		'conn_(set_end|kill)\([a-z]+, "[a-z_]+"' \
+		'i->how = "[a-z]+"' \
+		'[^a-z_](end|stream_finish)\(c, "[a-z]+"' \
+		'child_(fail|check)\(s, "[a-z_0-9]+"' >>quoted
+	tr -d '"' <quoted | sort -u >words
 	cat words
-	for name in deny per_source hours ban fork wrappers timeout killed exit eof setresuid exec; do
+	for name in deny per_source hours ban fork wrappers ident banner gone stopping process_limit timeout killed exit \
+		eof handed_over setresuid exec; do
 		grep -qx "$name" words
 	done
 	all_told "$MAN/evinetd.8" <words
-	printf '%s\n' full rate nofile stopping | all_told "$MAN/evinetd.8"
+	printf '%s\n' full rate nofile child stopping | all_told "$MAN/evinetd.8"
 }
 
 @test "every option of --help is in evinetd(8)" {
@@ -258,26 +266,40 @@ without_numbers() {
 	sed -E 's/[0-9]+/N/g'
 }
 
-@test "the first commands of README.md give what they say" {
+# Runs the Nth block of commands of README.md, with standard output and error in `got`; what it is to print goes
+# to `wanted`. A command is a line with "$ " in front and those with "> " behind it. Nobody types that fast:
+# before the log is shown the sessions in it have to be over, and a reload has to be done before the next
+# command.
+run_readme() {
 	need_ipv6
 	need_namespace mn
 	mkdir block session
 	text_blocks "$REPO/README.md" console block
 	ln -s "$BUILD" session/build
 	printf '127.0.0.1 localhost\n::1 localhost\n' >hosts
-	printf 'hosts: files\n' >nsswitch
-	# A command is a line with "$ " in front and those with "> " behind it. Before the log is shown
-	# the session in it has to be over: nobody types that fast.
+	printf '%s: files\n' passwd group hosts services >nsswitch
 	awk '
 	/^\$ cat hello.log/ { print "until grep -q \" end \" hello.log; do sleep 0.02; done" }
-	/^\$ / { print substr($0, 3); next }
+	/^\$ grep hello xinetd.log/ { print "until [ \"$(grep -c EXIT xinetd.log)\" = 2 ]; do sleep 0.02; done" }
+	/^\$ / { print substr($0, 3) }
 	/^> / { print substr($0, 3) }
-	END { print "exit 0" }' block/1 >commands
-	grep -v -e '^\$ ' -e '^> ' block/1 | without_numbers >wanted
+	/^\$ kill -HUP/ { print "until grep -q Reconfigured xinetd.log; do sleep 0.02; done" }
+	END { print "exit 0" }' "block/$1" >commands
+	grep -v -e '^\$ ' -e '^> ' "block/$1" | without_numbers >wanted
 	[ "$(wc -l <wanted)" -ge 4 ]
 	# shellcheck disable=SC2016
 	"${NAMESPACE[@]}" sh -c 'ip link set lo up && mount --bind hosts /etc/hosts &&
 		mount --bind nsswitch /etc/nsswitch.conf && cd session && exec bash ../commands' \
 		>got 2>&1 3>&- 4>&-
+}
+
+@test "the first commands of README.md give what they say" {
+	run_readme 1
+	without_numbers <got | diff wanted -
+}
+
+@test "the commands of README.md for files of xinetd give what they say" {
+	need_root
+	run_readme 2
 	without_numbers <got | diff wanted -
 }

@@ -279,7 +279,8 @@ answers() {
 @test "make install makes the links that are asked for, replaces no other program, and uninstall removes them" {
 	local sbin=root/usr/local/sbin
 	install_as() {
-		make -s -C "$REPO" -o all BUILD="$BUILD" PREFIX=/usr/local DESTDIR="$PWD/root" "$@" >out 2>&1
+		make -s -C "$REPO" -o all BUILD="$BUILD" PREFIX=/usr/local DESTDIR="$PWD/root" "$@" >out 2>&1 ||
+			{ cat out && return 1; }
 	}
 	install_as install PERSONALITIES='xinetd inetd'
 	[ "$(readlink "$sbin/xinetd")" = evinetd ]
