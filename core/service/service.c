@@ -455,7 +455,7 @@ start_parked(struct service *s)
 static void
 refuse_parked(struct service *s)
 {
-	static const struct admit_result stopping = { .verdict = ADMIT_REFUSE, .reason = "rate" };
+	static const struct admit_result stopping = { .verdict = ADMIT_REFUSE, .reason = "stopping" };
 
 	if (!s->parked)
 		return;

@@ -632,7 +632,7 @@ service "every-key" {
 	session = true close = "leave" drain_timeout = 3s no_new_privs = true
 	capabilities = { "CAP_NET_BIND_SERVICE" }
 	redirect = "tcp:localhost:80" redirect_source = "::1" redirect_proxy = "v2" connect_timeout = 3s
-	tcpmux = "a name" tcpmux_plus = true rpc_program = "nfs" rpc_version = "2-4"
+	tcpmux = "a name" tcpmux_plus = true daytime_form = "xinetd" rpc_program = "nfs" rpc_version = "2-4"
 	warm = 3 warm_spawn = 1 warm_max_age = 2h warm_header = "env-line"
 	allow += { "192.0.2.0/24" } deny = { "10.1.0.0/16" }
 	instances = 3 per_source = 2 per_prefix = 9 prefix_ipv4 = 28 prefix_ipv6 = 56 rate = "50/1s" rate_burst = 75
