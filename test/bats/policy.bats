@@ -167,7 +167,7 @@ END
 
 @test "B8: sessions that run while a pause ends are counted on" {
 	configure <<'END'
-service "s" { listen = "tcp:127.0.0.1:0" handler = "echo" instances = 3 rate = 2/100ms rate_pause = 300ms }
+service "s" { listen = "tcp:127.0.0.1:0" handler = "echo" instances = 3 rate = 2/2s rate_pause = 300ms }
 END
 	start_evinetd
 	local fd
