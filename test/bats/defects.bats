@@ -177,19 +177,22 @@ descriptors() {
 	END { exit bad || n != 4 || kills < 2 }' trace || { cat trace && return 1; }
 }
 
-@test "B34: an error at one socket stops no other service, and its own goes on" {
-	run_traced -e trace=accept4 -e inject=accept4:error=EPROTO:when=1..2
+@test "B34: a socket that is broken stops no other service, and its own goes on" {
+	run_traced -e trace=accept4 -e inject=accept4:error=EBADF:when=1
 	entry one
 	entry two
 	entry three
 	start
-	[ "$(ask "$(address_of two)" 'is served')" = 'is served' ]
-	grep -q INJECTED trace
+	connect 4 "$(port_of two)"
+	wait_until grep -q INJECTED trace
 	local name
-	for name in one two three; do
+	for name in one three; do
 		[ "$(ask "$(address_of "$name")" "$name")" = "$name" ]
 	done
-	[ "$(log_lines ' start service=')" = 4 ]
+	say 4 two
+	[ "$(hear 4)" = two ]
+	disconnect 4
+	[ "$(log_lines ' start service=')" = 3 ]
 }
 
 # --- clients that stop others ---
@@ -414,9 +417,9 @@ descriptors() {
 	entry greets 'server = /bin/echo' 'server_args = hello'
 	entry closed "banner_fail = $PWD/fail" 'no_access = 127.0.0.1'
 	start
-	[ "$("$TOOL/client" -n 20 -s "$(printf '%5000s')" -a 'hello\n' "$(address_of greets)")" = \
+	[ "$("$TOOL/client" -n 20 -s "$(printf '%5000s' x)" -a 'hello\n' "$(address_of greets)")" = \
 		'ok=20 reset=0 short=0 error=0' ]
-	[ "$("$TOOL/client" -n 20 -s "$(printf '%5000s')" -a 'Go away.\n' "$(address_of closed)")" = \
+	[ "$("$TOOL/client" -n 20 -s "$(printf '%5000s' x)" -a 'Go away.\n' "$(address_of closed)")" = \
 		'ok=20 reset=0 short=0 error=0' ]
 }
 
@@ -697,10 +700,10 @@ descriptors() {
 	[ "$(log_lines ' start service=a')" -lt 20 ]
 }
 
-@test "a line may be as long as anybody writes it" {
+@test "a line may be longer than 32 KiB" {
 	local i
-	entry a "only_from = $(for i in {100..160}; do seq -f "127.$i.%g.1" 0 255; done | tr '\n' ' ') 127.0.0.1"
-	[ "$(wc -c <xinetd.conf)" -gt 200000 ]
+	entry a "only_from = $(for i in {100..110}; do seq -f "127.$i.%g.1" 0 255; done | tr '\n' ' ') 127.0.0.1"
+	[ "$(wc -c <xinetd.conf)" -gt 32768 ]
 	[ "$(wc -l <xinetd.conf)" -lt 20 ]
 	start
 	[ "$(ask "$(address_of a)" here)" = here ]
