@@ -367,6 +367,7 @@ descriptors() {
 }
 
 @test "B19: with INTERCEPT a program serves its clients to their end, and sees none that is not let in" {
+	need_root
 	cat >server.py <<-'END'
 		import socket
 		s = socket.socket(fileno=0)
@@ -438,6 +439,7 @@ descriptors() {
 }
 
 @test "B12: the name of a network lets in the network" {
+	need_root
 	[ -e /etc/networks ] || skip "there is no /etc/networks here"
 	need_namespace m
 	printf 'ournet 127.84.0.0\n' >networks
