@@ -93,6 +93,31 @@ listed_groups(struct creds *c, const struct strlist *groups, struct error *err)
 	return 0;
 }
 
+static bool
+is_among(const gid_t *groups, int n, gid_t gid)
+{
+	for (int i = 0; i < n; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+/* Whether this process has, beside its own group, just the groups of the list. */
+static bool
+has_just_groups(const struct creds *c)
+{
+	int n = getgroups(0, NULL);
+	gid_t *have = xcalloc(n > 0 ? (size_t)n : 1, sizeof(*have));
+	bool same = n >= 0 && getgroups(n, have) == n;
+
+	for (int i = 0; same && i < n; i++)
+		same = have[i] == c->gid || is_among(c->groups, (int)c->ngroups, have[i]);
+	for (size_t i = 0; same && i < c->ngroups; i++)
+		same = c->groups[i] == c->gid || is_among(have, n, c->groups[i]);
+	free(have);
+	return same;
+}
+
 int
 creds_lookup(struct creds *c, const char *user, const char *group, const struct strlist *groups,
 	     struct error *err)
@@ -122,9 +147,13 @@ creds_lookup(struct creds *c, const char *user, const char *group, const struct 
 		goto fail;
 	}
 	if (geteuid() != 0) {
-		if (c->uid != geteuid() || c->gid != getegid() || groups) {
+		if (c->uid != geteuid() || c->gid != getegid()) {
 			error_set(err, EPERM, "only root can run a program as %s%s%s", user ? user : "",
 				  group ? " group " : "", group ? group : "");
+			goto fail;
+		}
+		if (groups && !has_just_groups(c)) {
+			error_set(err, EPERM, "only root can run a program with other groups than its own");
 			goto fail;
 		}
 		/* Already who is asked for: nothing has to change, and nothing could. */

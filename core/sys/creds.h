@@ -19,7 +19,7 @@ struct creds {
 /* user and group are names or numbers and may be NULL. groups == NULL: the user's own
  * supplementary groups; otherwise exactly those. Never falls back to something wider: an unknown
  * name, or a number without an account and without a group, is an error. Where this process may
- * not take the identity, that is an error too. */
+ * not take the identity, that is an error too; one that it has already is left as it is. */
 int creds_lookup(struct creds *, const char *user, const char *group, const struct strlist *groups,
 		 struct error *);
 void creds_clear(struct creds *);

@@ -191,6 +191,21 @@ END
 	grep -qi 'root\|permi\|privileg' "$LOG"
 }
 
+@test "a user that an unprivileged daemon is already is none that it has to become" {
+	run_as_nobody
+	local group
+	group=$(id -gn nobody)
+	configure <<END
+service "none" { listen = "tcp:127.0.0.1:0" user = "nobody" groups = {} exec = { "/usr/bin/id", "-nG" } }
+service "own" { listen = "tcp:127.0.0.1:0" user = "nobody" groups = "$group" exec = { "/usr/bin/id", "-nG" } }
+service "more" { listen = "tcp:127.0.0.1:0" user = "nobody" groups = "root" exec = { "/usr/bin/id", "-nG" } }
+END
+	run "$EVINETD" --check -c "$CONF"
+	[[ $output == "$CONF:3: service \"more\": user: only root can run a program with other groups than its own"* ]]
+	start_evinetd
+	[ "$(cut -f 1 "$ADDRS" | xargs)" = 'none own' ]
+}
+
 @test "a name that does not resolve is told once, and ends with 68 if there is nothing else" {
 	own_hosts <<'END'
 127.0.0.1 localhost

@@ -133,10 +133,11 @@ static void
 as_somebody(void)
 {
 	const struct passwd *pw = getpwuid(geteuid());
-	struct strlist list = { 0 };
+	struct strlist list = { 0 }, none = { 0 };
 	struct creds c = { 0 };
 	struct error err;
 	char number[32], group[32];
+	bool alone = getgroups(0, NULL) == 0;
 
 	refuses("root", NULL, NULL, "only root can run a program as root",
 		"who is not root cannot promise another user");
@@ -149,8 +150,18 @@ as_somebody(void)
 		   "by name as well, if the group is its own");
 	creds_clear(&c);
 	refuses(number, "0", NULL, "only root", "not itself with another group");
+	ok(creds_lookup(&c, number, group, &none, &err) == (alone ? 0 : -1) && !c.set,
+	   "with no other groups if it has none");
+	creds_clear(&c);
 	strlist_add(&list, group);
-	refuses(number, group, &list, "only root", "nor with a list of groups");
+	ok(creds_lookup(&c, number, group, &list, &err) == (alone ? 0 : -1) && !c.set,
+	   "which is the same as its own group alone");
+	creds_clear(&c);
+	snprintf(number, sizeof(number), "%u", unused_number());
+	strlist_add(&list, number);
+	snprintf(number, sizeof(number), "%u", (unsigned)geteuid());
+	refuses(number, group, &list, "only root can run a program with other groups",
+		"not with a group that it does not have");
 	strlist_clear(&list);
 }
 
