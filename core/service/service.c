@@ -588,27 +588,35 @@ service_queued(const struct listener_socket *ls)
 
 /* --- programs that take over the socket --- */
 
-/* Who sent the first datagram that waits; it stays where it is. Returns the length of the address, 0 if
- * there is none to tell. */
-static socklen_t
-first_sender(const struct listener_socket *ls, struct sockaddr_storage *sender)
-{
-	socklen_t len = sizeof(*sender);
-	char byte;
-
-	if (listener_socket_addr(ls)->socktype != SOCK_DGRAM)
-		return 0;
-	if (recvfrom(listener_socket_fd(ls), &byte, 1, MSG_PEEK | MSG_DONTWAIT, (struct sockaddr *)sender,
-		     &len) < 0)
-		return 0;
-	/* A unix socket may have no name. */
-	return len > sizeof(sa_family_t) ? len : 0;
-}
-
 static bool
 is_datagram(const struct listener_socket *ls)
 {
 	return listener_socket_addr(ls)->socktype == SOCK_DGRAM;
+}
+
+/* Who sent the first datagram that waits; it stays where it is. Returns the length of the address, 0 if
+ * none waits. A unix socket may have no name: then there is only the family. */
+static socklen_t
+peek_sender(const struct listener_socket *ls, struct sockaddr_storage *sender)
+{
+	socklen_t len = sizeof(*sender);
+	char byte;
+
+	*sender = (struct sockaddr_storage){ .ss_family = AF_UNIX };
+	if (!is_datagram(ls) || recvfrom(listener_socket_fd(ls), &byte, 1, MSG_PEEK | MSG_DONTWAIT,
+					 (struct sockaddr *)sender, &len) < 0)
+		return 0;
+	addr_unmap(sender, &len);
+	return len > sizeof(sa_family_t) ? len : sizeof(sa_family_t);
+}
+
+/* The same; also 0 if there is no name to tell. */
+static socklen_t
+first_sender(const struct listener_socket *ls, struct sockaddr_storage *sender)
+{
+	socklen_t len = peek_sender(ls, sender);
+
+	return len > sizeof(sa_family_t) ? len : 0;
 }
 
 /* Who sent the first datagram can be seen; who is first in the queue of a listening socket cannot. */
@@ -704,9 +712,14 @@ ready_cb(struct listener_socket *ls, void *arg)
 	}
 	if (s->registry->stopping)
 		return;
-	/* The program sees the peers; only what is not about them can be decided here. */
+	/* The program sees the peers; only what is not about them can be decided here, but for the first. */
 	if (first_is_banned(s, ls, now)) {
 		turn_away(s, ls, "ban");
+		return;
+	}
+	/* The kernel may have woken us for one that it drops now. */
+	if (s->gate && peek_sender(ls, &sender) == 0) {
+		listener_socket_pause(ls, &untouched_pause);
 		return;
 	}
 	r = admit_program(&s->admission, &src, now);
@@ -715,14 +728,60 @@ ready_cb(struct listener_socket *ls, void *arg)
 		return;
 	}
 	listener_socket_hold(ls);
-	log_hold(s, "hold", HOLD_CHILD);
+	if (!s->gate)
+		log_hold(s, "hold", HOLD_CHILD);
 	hold_if_exhausted(s);
-	len = first_sender(ls, &sender);
+	len = s->gate ? peek_sender(ls, &sender) : first_sender(ls, &sender);
 	c = conn_new(s, ls, -1, len ? (struct sockaddr *)&sender : NULL, len);
 	/* There will be others: the place that was taken is nobody's in particular. */
 	c->source = src;
 	c->queued = service_queued(ls);
-	conn_start(c);
+	begin(s, c);
+}
+
+/* --- what the gate asks about the first datagram --- */
+
+bool
+service_sender_waits(const struct conn *c)
+{
+	struct sockaddr_storage sender;
+	socklen_t len = peek_sender(c->wait_socket, &sender);
+
+	return len > 0 && len == c->peer_len && memcmp(&sender, &c->peer, len) == 0;
+}
+
+void
+service_lend_socket(struct conn *c)
+{
+	log_hold(c->service, "hold", HOLD_CHILD);
+	/* More may have come while it was being asked. */
+	c->queued = service_queued(c->wait_socket);
+}
+
+void
+service_withdraw_sender(struct conn *c)
+{
+	struct listener_socket *ls = c->wait_socket;
+
+	conn_withdraw(c);
+	listener_socket_set_user(ls, NULL);
+	listener_socket_release(ls);
+}
+
+void
+service_refuse_sender(struct conn *c, const char *reason, const struct error *err)
+{
+	const struct sockaddr *peer = (const struct sockaddr *)&c->peer;
+	char text[ADDR_TEXT], byte;
+
+	service_log_summed(c->service, LOG_LEVEL_INFO, "refuse",
+			   LOG_FIELDS(LOG_S("peer", addr_format(peer, c->peer_len, text)),
+				      LOG_S("reason", reason),
+				      LOG_S("errno", err->errnum ? error_name(err->errnum) : NULL),
+				      LOG_S("error", err->text[0] ? err->text : NULL)));
+	if (service_sender_waits(c))
+		(void)!recv(listener_socket_fd(c->wait_socket), &byte, 1, MSG_DONTWAIT);
+	service_withdraw_sender(c);
 }
 
 void
@@ -936,9 +995,12 @@ take_handle(struct service_listener *sl, struct error *err)
 		return error_set(err, errno, "descriptor %d", fd);
 	if (socktype == SOCK_DGRAM && !s->waits && !(s->handler->sockets & HANDLER_DATAGRAM))
 		return error_set(err, 0, "a program on a datagram socket needs wait = true");
-	if (socktype == SOCK_DGRAM && gate_decides(s))
+	if (!gate_fits(s, socktype))
 		return error_set(err, 0,
-				 "names of clients, tcp_wrappers and ident cannot be kept for datagrams");
+				 s->waits ? "names of clients and tcp_wrappers cannot be kept with wait = true: "
+					    "the program accepts the clients itself"
+					  : "names of clients, tcp_wrappers and ident cannot be kept for "
+					    "datagrams");
 	if (socktype == SOCK_DGRAM && !s->waits)
 		sockopt_tell_destination(fd);
 	sl->params.handle = fd;
