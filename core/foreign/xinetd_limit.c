@@ -246,10 +246,11 @@ wrappers_row(struct xinetd_service *s)
 			xinetd_note(s, t,
 				    "neither hosts.allow nor hosts.deny has a rule, so nobody asks them");
 	} else if (s->wait && !s->dgram) {
-		xinetd_refuse(s, t,
-			      "hosts.allow and hosts.deny cannot be asked with wait = yes on a stream socket, where "
-			      "the program accepts the clients; flags = NOLIBWRAP if they have nothing to do with "
-			      "it");
+		xinetd_refuse(
+			s, t,
+			"hosts.allow and hosts.deny cannot be asked with wait = yes on a stream socket, where "
+			"the program accepts the clients; flags = NOLIBWRAP if they have nothing to do with "
+			"it");
 	} else {
 		xinetd_row1(s, t, NULL, "tcp_wrappers", "%s", name);
 	}

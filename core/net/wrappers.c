@@ -163,10 +163,9 @@ send_question(const struct wrappers *w, int answer)
 	struct iovec iov[2] = { { (void *)&w->ends, connected ? 0 : sizeof(w->ends) },
 				{ (void *)w->daemon, strlen(w->daemon) } };
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
-	struct msghdr m = { .msg_iov = iov,
-			    .msg_iovlen = 2,
-			    .msg_control = control,
-			    .msg_controllen = CMSG_SPACE(size) };
+	struct msghdr m = {
+		.msg_iov = iov, .msg_iovlen = 2, .msg_control = control, .msg_controllen = CMSG_SPACE(size)
+	};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
 	int fds[2] = { w->fd, answer };
 
@@ -306,13 +305,10 @@ struct wrappers *
 wrappers_ask_about(struct event_base *base, const char *daemon, const struct wrappers_ends *ends,
 		   wrappers_cb cb, void *arg, struct error *err)
 {
-	return ask(&(struct wrappers){ .base = base,
-				       .daemon = daemon,
-				       .fd = -1,
-				       .ends = *ends,
-				       .cb = cb,
-				       .arg = arg },
-		   err);
+	return ask(
+		&(struct wrappers){
+			.base = base, .daemon = daemon, .fd = -1, .ends = *ends, .cb = cb, .arg = arg },
+		err);
 }
 
 void

@@ -475,7 +475,8 @@ struct preparation {
 	bool datagrams, streams;
 };
 
-static const char accepts_itself[] = "cannot be kept with wait = true: the program accepts the clients itself";
+static const char accepts_itself[] =
+	"cannot be kept with wait = true: the program accepts the clients itself";
 
 static void
 wrong(const struct preparation *p, const char *key, const char *text)

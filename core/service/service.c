@@ -996,11 +996,12 @@ take_handle(struct service_listener *sl, struct error *err)
 	if (socktype == SOCK_DGRAM && !s->waits && !(s->handler->sockets & HANDLER_DATAGRAM))
 		return error_set(err, 0, "a program on a datagram socket needs wait = true");
 	if (!gate_fits(s, socktype))
-		return error_set(err, 0,
-				 s->waits ? "names of clients and tcp_wrappers cannot be kept with wait = true: "
-					    "the program accepts the clients itself"
-					  : "names of clients, tcp_wrappers and ident cannot be kept for "
-					    "datagrams");
+		return error_set(
+			err, 0,
+			s->waits ? "names of clients and tcp_wrappers cannot be kept with wait = true: "
+				   "the program accepts the clients itself"
+				 : "names of clients, tcp_wrappers and ident cannot be kept for "
+				   "datagrams");
 	if (socktype == SOCK_DGRAM && !s->waits)
 		sockopt_tell_destination(fd);
 	sl->params.handle = fd;
