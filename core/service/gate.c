@@ -201,16 +201,9 @@ ask_name(struct gate *g)
 {
 	struct service *s = g->c->service;
 	const char *name, *why;
-	enum admit_lists said;
 	struct error err;
 
-	if (!s->gate->names)
-		return PASSED;
-	said = admit_lists(&s->admission, peer_of(g->c));
-	/* Of a datagram: with names in a list, the kernel keeps only a part of them. */
-	if (said == LISTS_REFUSE)
-		return refuse_why(g, "deny", NULL);
-	if (said == LISTS_ALLOW)
+	if (!s->gate->names || admit_lists(&s->admission, peer_of(g->c)) != LISTS_ASK)
 		return PASSED;
 	if (peername_known(peer_of(g->c), &name, &why))
 		return judge_name(g, name, why);

@@ -610,26 +610,26 @@ peek_sender(const struct listener_socket *ls, struct sockaddr_storage *sender)
 	return len > sizeof(sa_family_t) ? len : sizeof(sa_family_t);
 }
 
-/* The same; also 0 if there is no name to tell. */
-static socklen_t
-first_sender(const struct listener_socket *ls, struct sockaddr_storage *sender)
+/* Whether an address is more than a family. */
+static bool
+is_named(socklen_t len)
 {
-	socklen_t len = peek_sender(ls, sender);
-
-	return len > sizeof(sa_family_t) ? len : 0;
+	return len > sizeof(sa_family_t);
 }
 
-/* Who sent the first datagram can be seen; who is first in the queue of a listening socket cannot. */
-static bool
-first_is_banned(struct service *s, const struct listener_socket *ls, int64_t now)
+/* Why no program may be started for the sender of the first datagram, or NULL. Who is first in the queue of a
+ * listening socket cannot be seen. The kernel keeps the lists, but not all of them if there are names. */
+static const char *
+objection(struct service *s, const struct sockaddr *sender, socklen_t len, int64_t now)
 {
-	struct sockaddr_storage peer;
 	struct source src;
 
-	if (s->registry->shared.bans.n == 0 || first_sender(ls, &peer) == 0)
-		return false;
-	src = source_of((struct sockaddr *)&peer, UINT32_MAX);
-	return admit_is_banned(&s->admission, &src, now);
+	if (is_named(len) && s->registry->shared.bans.n > 0) {
+		src = source_of(sender, UINT32_MAX);
+		if (admit_is_banned(&s->admission, &src, now))
+			return "ban";
+	}
+	return s->gate && admit_lists(&s->admission, sender) == LISTS_REFUSE ? "deny" : NULL;
 }
 
 /* The descriptor of the client that waits first, or -1. The socket blocks otherwise: it is the program's. */
@@ -693,6 +693,24 @@ keep_from_program(struct service *s, struct listener_socket *ls, const char *rea
 		listener_socket_pause(ls, &untouched_pause);
 }
 
+/* The session that is to have the socket. There will be other clients than the first: the place that was taken
+ * is nobody's in particular. */
+static void
+serve_first(struct service *s, struct listener_socket *ls, const struct source *nobody,
+	    const struct sockaddr *sender, socklen_t len)
+{
+	struct conn *c;
+
+	listener_socket_hold(ls);
+	if (!s->gate)
+		log_hold(s, "hold", HOLD_CHILD);
+	hold_if_exhausted(s);
+	c = conn_new(s, ls, -1, s->gate || is_named(len) ? sender : NULL, len);
+	c->source = *nobody;
+	c->queued = service_queued(ls);
+	begin(s, c);
+}
+
 static void
 ready_cb(struct listener_socket *ls, void *arg)
 {
@@ -703,8 +721,8 @@ ready_cb(struct listener_socket *ls, void *arg)
 	int64_t now = clock_monotonic_ns();
 	struct admit_result r;
 	struct sockaddr_storage sender;
+	const char *why;
 	socklen_t len;
-	struct conn *c;
 
 	if (!s->waits) {
 		s->handler->datagram(s, ls);
@@ -713,30 +731,22 @@ ready_cb(struct listener_socket *ls, void *arg)
 	if (s->registry->stopping)
 		return;
 	/* The program sees the peers; only what is not about them can be decided here, but for the first. */
-	if (first_is_banned(s, ls, now)) {
-		turn_away(s, ls, "ban");
-		return;
-	}
-	/* The kernel may have woken us for one that it drops now. */
-	if (s->gate && peek_sender(ls, &sender) == 0) {
+	len = peek_sender(ls, &sender);
+	/* Nobody to ask about: the kernel may have woken us for one that it drops now. */
+	if (s->gate && len == 0) {
 		listener_socket_pause(ls, &untouched_pause);
 		return;
 	}
-	r = admit_program(&s->admission, &src, now);
-	if (r.verdict == ADMIT_REFUSE) {
-		keep_from_program(s, ls, r.reason);
+	why = objection(s, (struct sockaddr *)&sender, len, now);
+	if (why) {
+		turn_away(s, ls, why);
 		return;
 	}
-	listener_socket_hold(ls);
-	if (!s->gate)
-		log_hold(s, "hold", HOLD_CHILD);
-	hold_if_exhausted(s);
-	len = s->gate ? peek_sender(ls, &sender) : first_sender(ls, &sender);
-	c = conn_new(s, ls, -1, len ? (struct sockaddr *)&sender : NULL, len);
-	/* There will be others: the place that was taken is nobody's in particular. */
-	c->source = src;
-	c->queued = service_queued(ls);
-	begin(s, c);
+	r = admit_program(&s->admission, &src, now);
+	if (r.verdict == ADMIT_REFUSE)
+		keep_from_program(s, ls, r.reason);
+	else
+		serve_first(s, ls, &src, (struct sockaddr *)&sender, len);
 }
 
 /* --- what the gate asks about the first datagram --- */

@@ -220,6 +220,23 @@ END
 	[ "$(log_lines 'refuse service=allow peer=127.9.0.3:')" = 1 ]
 }
 
+@test "who sends to a wait program on a unix socket has no name" {
+	hosts_of_tests
+	configure <<END
+service "named" { listen = "unix-dgram:$PWD/named" $TAKES directory = "$PWD" allow = ".good.example" }
+service "both" { listen = "unix-dgram:$PWD/both" $TAKES directory = "$PWD" allow = { ".good.example", "unix" } }
+service "deny" { listen = "unix-dgram:$PWD/deny" $TAKES directory = "$PWD" deny = ".bad.example" }
+END
+	start_evinetd
+	echo named | socat -u - "UNIX-SENDTO:$PWD/named"
+	wait_for_log 'refuse service=named peer=unix reason=deny'
+	echo both | socat -u - "UNIX-SENDTO:$PWD/both"
+	wait_for_log 'end service=both'
+	echo deny | socat -u - "UNIX-SENDTO:$PWD/deny"
+	wait_for_log 'end service=deny'
+	[ "$(cat got)" = "$(printf 'both\ndeny')" ]
+}
+
 @test "while the name of a sender is looked up, its datagram waits for the program, and others are served" {
 	silent_name_server "timeout:2 attempts:1"
 	configure <<END
