@@ -167,10 +167,10 @@ void service_log_ban(struct service *, const struct sockaddr *, socklen_t);
  * where the kernel does not tell. */
 int64_t service_queued(const struct listener_socket *);
 
-/* --- what the gate asks about the first datagram of a wait service --- */
-
-/* Whether a datagram of the session's peer still waits first: somebody else may have the socket too. */
+/* Whether a datagram of the session's peer (still) waits first on its wait socket. */
 bool service_sender_waits(const struct conn *);
+
+/* --- what the gate asks about the first datagram of a wait service --- */
 
 /* The session begins: from now on its program has the socket. */
 void service_lend_socket(struct conn *);
