@@ -617,21 +617,6 @@ is_named(socklen_t len)
 	return len > sizeof(sa_family_t);
 }
 
-/* Why no program may be started for the sender of the first datagram, or NULL. Who is first in the queue of a
- * listening socket cannot be seen. The kernel keeps the lists, but not all of them if there are names. */
-static const char *
-objection(struct service *s, const struct sockaddr *sender, socklen_t len, int64_t now)
-{
-	struct source src;
-
-	if (is_named(len) && s->registry->shared.bans.n > 0) {
-		src = source_of(sender, UINT32_MAX);
-		if (admit_is_banned(&s->admission, &src, now))
-			return "ban";
-	}
-	return s->gate && admit_lists(&s->admission, sender) == LISTS_REFUSE ? "deny" : NULL;
-}
-
 /* The descriptor of the client that waits first, or -1. The socket blocks otherwise: it is the program's. */
 static int
 accept_first(int fd, struct sockaddr_storage *peer, socklen_t *len)
@@ -673,6 +658,33 @@ turn_away(struct service *s, struct listener_socket *ls, const char *reason)
 				      LOG_S("reason", reason)));
 	if (client >= 0)
 		close(client);
+}
+
+/* Who is first in the queue of a listening socket cannot be seen. */
+static bool
+is_banned(struct service *s, const struct sockaddr *sender, socklen_t len, int64_t now)
+{
+	struct source src;
+
+	if (!is_named(len) || s->registry->shared.bans.n == 0)
+		return false;
+	src = source_of(sender, UINT32_MAX);
+	return admit_is_banned(&s->admission, &src, now);
+}
+
+/* Whether the sender of the first datagram is none that a program may be started for. The kernel keeps the lists,
+ * but not all of them if there are names. */
+static bool
+turned_away(struct service *s, struct listener_socket *ls, const struct sockaddr *sender, socklen_t len,
+	    int64_t now)
+{
+	if (is_banned(s, sender, len, now))
+		turn_away(s, ls, "ban");
+	else if (s->gate && admit_lists(&s->admission, sender) == LISTS_REFUSE)
+		turn_away(s, ls, "deny");
+	else
+		return false;
+	return true;
 }
 
 /* instances and rate let everybody wait; the other reasons are refusals. */
@@ -721,7 +733,6 @@ ready_cb(struct listener_socket *ls, void *arg)
 	int64_t now = clock_monotonic_ns();
 	struct admit_result r;
 	struct sockaddr_storage sender;
-	const char *why;
 	socklen_t len;
 
 	if (!s->waits) {
@@ -737,11 +748,8 @@ ready_cb(struct listener_socket *ls, void *arg)
 		listener_socket_pause(ls, &untouched_pause);
 		return;
 	}
-	why = objection(s, (struct sockaddr *)&sender, len, now);
-	if (why) {
-		turn_away(s, ls, why);
+	if (turned_away(s, ls, (struct sockaddr *)&sender, len, now))
 		return;
-	}
 	r = admit_program(&s->admission, &src, now);
 	if (r.verdict == ADMIT_REFUSE)
 		keep_from_program(s, ls, r.reason);
