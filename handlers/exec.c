@@ -721,7 +721,8 @@ held_by_orphan(int fd, pid_t program, int64_t since_ms)
 	return reap_any_stranger(program, since_ms, orphan_has_socket, &fd);
 }
 
-/* How much waits on the socket of a wait session; see service.c. */
+/* Whether as much waits on the socket as before. The kernel counts datagrams that were taken until its queue is
+ * empty or a quarter of it has gone, so there the first one that waits has to be the same sender's, too. */
 static bool
 took_nothing(const struct conn *c)
 {
@@ -733,7 +734,7 @@ took_nothing(const struct conn *c)
 	if (c->queued < 0)
 		return c->status != 0 || poll(&pfd, 1, 0) == 1;
 	now = service_queued(c->wait_socket);
-	return now >= c->queued;
+	return now >= c->queued && (c->local.socktype != SOCK_DGRAM || service_sender_waits(c));
 }
 
 enum { UNTOUCHED_MAX = 3 };

@@ -245,11 +245,12 @@ wrappers_row(struct xinetd_service *s)
 		if (t)
 			xinetd_note(s, t,
 				    "neither hosts.allow nor hosts.deny has a rule, so nobody asks them");
-	} else if (s->wait) {
+	} else if (s->wait && !s->dgram) {
 		xinetd_refuse(
 			s, t,
-			"hosts.allow and hosts.deny cannot be asked with wait = yes; flags = NOLIBWRAP if they "
-			"have nothing to do with it");
+			"hosts.allow and hosts.deny cannot be asked with wait = yes on a stream socket, where "
+			"the program accepts the clients; flags = NOLIBWRAP if they have nothing to do with "
+			"it");
 	} else {
 		xinetd_row1(s, t, NULL, "tcp_wrappers", "%s", name);
 	}

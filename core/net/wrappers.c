@@ -25,7 +25,8 @@ struct wrappers {
 	TAILQ_ENTRY(wrappers) entry;
 	struct event_base *base;
 	const char *daemon;
-	int fd;
+	int fd; /* the connection; -1: it is about `ends` */
+	struct wrappers_ends ends;
 	int answer; /* where the answer comes from; -1: it waits for its turn */
 	struct event event, timer;
 	wrappers_cb cb;
@@ -157,18 +158,21 @@ wrappers_stop(void)
 static int
 send_question(const struct wrappers *w, int answer)
 {
-	struct iovec iov = { (void *)w->daemon, strlen(w->daemon) };
+	bool connected = w->fd >= 0;
+	size_t size = connected ? 2 * sizeof(int) : sizeof(int);
+	struct iovec iov[2] = { { (void *)&w->ends, connected ? 0 : sizeof(w->ends) },
+				{ (void *)w->daemon, strlen(w->daemon) } };
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
 	struct msghdr m = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+		.msg_iov = iov, .msg_iovlen = 2, .msg_control = control, .msg_controllen = CMSG_SPACE(size)
 	};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
 	int fds[2] = { w->fd, answer };
 
 	cm->cmsg_level = SOL_SOCKET;
 	cm->cmsg_type = SCM_RIGHTS;
-	cm->cmsg_len = CMSG_LEN(sizeof(fds));
-	memcpy(CMSG_DATA(cm), fds, sizeof(fds));
+	cm->cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(cm), connected ? fds : fds + 1, size);
 	return sendmsg(helper.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
 }
 
@@ -271,25 +275,40 @@ let_next(struct event_base *base)
 	evtimer_add(&turn, &now);
 }
 
-struct wrappers *
-wrappers_ask(struct event_base *base, const char *daemon, int fd, wrappers_cb cb, void *arg,
-	     struct error *err)
+static struct wrappers *
+ask(const struct wrappers *question, struct error *err)
 {
 	static const struct timeval limit = { LIMIT_S, 0 };
 	struct wrappers *w = xcalloc(1, sizeof(*w));
 
-	*w = (struct wrappers){
-		.base = base, .daemon = daemon, .fd = fd, .answer = -1, .cb = cb, .arg = arg
-	};
+	*w = *question;
+	w->answer = -1;
 	if (nasked >= AT_ONCE) {
 		TAILQ_INSERT_TAIL(&waiting, w, entry);
 	} else if (put_question(w, err) < 0) {
 		free(w);
 		return NULL;
 	}
-	evtimer_assign(&w->timer, base, late_cb, w);
+	evtimer_assign(&w->timer, w->base, late_cb, w);
 	evtimer_add(&w->timer, &limit);
 	return w;
+}
+
+struct wrappers *
+wrappers_ask(struct event_base *base, const char *daemon, int fd, wrappers_cb cb, void *arg,
+	     struct error *err)
+{
+	return ask(&(struct wrappers){ .base = base, .daemon = daemon, .fd = fd, .cb = cb, .arg = arg }, err);
+}
+
+struct wrappers *
+wrappers_ask_about(struct event_base *base, const char *daemon, const struct wrappers_ends *ends,
+		   wrappers_cb cb, void *arg, struct error *err)
+{
+	return ask(
+		&(struct wrappers){
+			.base = base, .daemon = daemon, .fd = -1, .ends = *ends, .cb = cb, .arg = arg },
+		err);
 }
 
 void

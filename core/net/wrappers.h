@@ -2,6 +2,7 @@
 #define CORE_NET_WRAPPERS_H
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "core/base/error.h"
 
@@ -33,6 +34,16 @@ int wrappers_prepare(const struct rlimit *nofile, struct error *);
  * and so is the connection. */
 struct wrappers *wrappers_ask(struct event_base *, const char *daemon, int fd, wrappers_cb, void *arg,
 			      struct error *);
+
+/* The two ends of what is no connection: who has sent a datagram, and the address of the socket. */
+struct wrappers_ends {
+	struct sockaddr_storage peer, local;
+};
+
+/* Asks the same about a datagram. The socket is left alone: a rule that gives it to a program gives it nothing.
+ * The ends are copied. */
+struct wrappers *wrappers_ask_about(struct event_base *, const char *daemon, const struct wrappers_ends *,
+				    wrappers_cb, void *arg, struct error *);
 
 /* cb will not be called. Accepts NULL. */
 void wrappers_cancel(struct wrappers *);

@@ -12,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/net/relay.h"
+#include "core/service/gate.h"
 #include "core/service/registry.h"
 #include "core/service/service.h"
 
@@ -316,6 +317,12 @@ conn_refuse(struct conn *c, const char *reason, enum log_level level, const stru
 		service_release_socket(ls, true);
 }
 
+void
+conn_withdraw(struct conn *c)
+{
+	forget(c);
+}
+
 static void
 set_pending(struct conn *c, bool on)
 {
@@ -381,6 +388,10 @@ conn_lose_socket(struct conn *c)
 	struct error err;
 
 	c->wait_socket = NULL;
+	if (c->gate) {
+		gate_abandon(c);
+		return false;
+	}
 	if (!c->pending)
 		return true;
 	error_set(&err, 0, "the service has been replaced before a descriptor was free");

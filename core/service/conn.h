@@ -93,6 +93,9 @@ void conn_kill(struct conn *, const char *how);
  * if it still has one. */
 void conn_refuse(struct conn *, const char *reason, enum log_level, const struct error *);
 
+/* One that has not started is forgotten without a word: its slot is given back. It has no descriptor. */
+void conn_withdraw(struct conn *);
+
 /* Drops one that waits for a descriptor: it never started, so the log says that it was refused. */
 void conn_abandon(struct conn *);
 

@@ -106,6 +106,10 @@ refuse(struct gate *g, const char *reason, const struct error *err, bool goodbye
 	struct service *s = c->service;
 
 	leave(g);
+	if (c->wait) {
+		service_refuse_sender(c, reason, err);
+		return REFUSED;
+	}
 	if (goodbye) {
 		farewell(base_of(s), c->fd, text_of(s, &s->gate->banner_deny), NULL, BANNER_MS);
 		c->fd = -1;
@@ -224,15 +228,26 @@ wrappers_answer_cb(enum wrappers_verdict verdict, const char *why, void *arg)
 	refuse(g, "wrappers", &err, verdict == WRAPPERS_DENY);
 }
 
+static struct wrappers *
+start_asking(struct gate *g, struct error *err)
+{
+	const struct conn *c = g->c;
+	const struct service *s = c->service;
+	struct wrappers_ends ends = { .peer = c->peer, .local = c->local.storage };
+
+	if (c->wait)
+		return wrappers_ask_about(base_of(s), s->gate->wrappers, &ends, wrappers_answer_cb, g, err);
+	return wrappers_ask(base_of(s), s->gate->wrappers, c->fd, wrappers_answer_cb, g, err);
+}
+
 static enum outcome
 ask_wrappers(struct gate *g)
 {
-	struct service *s = g->c->service;
 	struct error err;
 
-	if (!s->gate->wrappers)
+	if (!g->c->service->gate->wrappers)
 		return PASSED;
-	g->wrappers = wrappers_ask(base_of(s), s->gate->wrappers, g->c->fd, wrappers_answer_cb, g, &err);
+	g->wrappers = start_asking(g, &err);
 	return g->wrappers ? WAITS : refuse(g, "wrappers", &err, true);
 }
 
@@ -329,12 +344,15 @@ take_note(struct conn *c)
 
 /* --- the way --- */
 
-/* A client that has reset its connection meanwhile needs no program. One that has only ended its side does. */
+/* A client that has reset its connection meanwhile needs no program. One that has only ended its side does. A
+ * datagram may have been taken by what a program has left behind. */
 static bool
 is_gone(const struct conn *c)
 {
 	struct pollfd p = { .fd = c->fd };
 
+	if (c->wait)
+		return !service_sender_waits(c);
 	return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
 }
 
@@ -354,6 +372,8 @@ pass(struct gate *g)
 	/* What it has waited for is not part of the session. */
 	if (waited)
 		c->started_ms = clock_monotonic_ms();
+	if (c->wait)
+		service_lend_socket(c);
 	if (c->service->gate->ident == IDENT_LOG && is_ip(c))
 		take_note(c);
 	conn_start(c);
@@ -393,7 +413,8 @@ gate_abandon(struct conn *c)
 	struct error err = { 0 };
 
 	error_set(&err, 0, "the service stops before the client is let in");
-	refuse(c->gate, "stopping", &err, false);
+	leave(c->gate);
+	conn_refuse(c, "stopping", LOG_LEVEL_INFO, &err);
 }
 
 void
@@ -409,6 +430,20 @@ gate_abandon_all(struct service *s)
 }
 
 void
+gate_withdraw_senders(struct service *s)
+{
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (!c->gate || !c->wait)
+			continue;
+		leave(c->gate);
+		service_withdraw_sender(c);
+	}
+}
+
+void
 gate_turn_away(struct service *s, int fd)
 {
 	struct gate_plan *p = s->gate;
@@ -419,9 +454,13 @@ gate_turn_away(struct service *s, int fd)
 }
 
 bool
-gate_decides(const struct service *s)
+gate_fits(const struct service *s, int socktype)
 {
-	return s->gate && (s->gate->names || s->gate->wrappers || s->gate->ident == IDENT_REQUIRE);
+	const struct gate_plan *p = s->gate;
+
+	if (!p || (!p->names && !p->wrappers && p->ident != IDENT_REQUIRE))
+		return true;
+	return s->waits == (socktype == SOCK_DGRAM);
 }
 
 /* --- preparing --- */
@@ -429,8 +468,11 @@ gate_decides(const struct service *s)
 struct preparation {
 	struct service *s;
 	struct problems *problems;
-	bool datagrams;
+	bool datagrams, streams;
 };
+
+static const char accepts_itself[] =
+	"cannot be kept with wait = true: the program accepts the clients itself";
 
 static void
 wrong(const struct preparation *p, const char *key, const char *text)
@@ -444,28 +486,32 @@ warn(const struct preparation *p, const char *key, const char *text)
 	problem_warn(p->problems, service_conf_origin(p->s->conf, NULL, key), p->s->name, key, "%s", text);
 }
 
-static bool
-has_datagrams(const struct service *s)
+/* What an inherited socket is turns out at the start: see gate_fits. */
+static void
+look_at_sockets(struct preparation *p)
 {
+	const struct service *s = p->s;
+
 	for (size_t i = 0; i < s->nlisteners; i++) {
 		const struct service_listener *sl = &s->listeners[i];
 
-		if (!sl->handle && !sl->params.naddrs && sl->params.socktype == SOCK_DGRAM)
-			return true;
+		if (!sl->handle && !sl->params.naddrs)
+			*(sl->params.socktype == SOCK_DGRAM ? &p->datagrams : &p->streams) = true;
 		for (size_t j = 0; j < sl->params.naddrs; j++)
-			if (sl->addrs[j].socktype == SOCK_DGRAM)
-				return true;
+			*(sl->addrs[j].socktype == SOCK_DGRAM ? &p->datagrams : &p->streams) = true;
 	}
-	return false;
 }
 
-/* What decides who is let in is kept, or the service does not run, wherever the key comes from. */
+/* What decides who is let in is kept, or the service does not run, wherever the key comes from. `first`: it can be
+ * asked about the first datagram for a program. */
 static void
-check_decision(const struct preparation *p, const char *key)
+check_decision(const struct preparation *p, const char *key, bool first)
 {
-	if (p->s->conf->wait)
-		wrong(p, key, "cannot be kept with wait = true: the program accepts the clients itself");
-	else if (p->datagrams)
+	const struct service *s = p->s;
+
+	if (s->conf->wait && (!first || !s->waits || p->streams))
+		wrong(p, key, accepts_itself);
+	else if (!s->conf->wait && p->datagrams)
 		wrong(p, key, "cannot be kept for datagrams");
 }
 
@@ -476,7 +522,7 @@ check_extra(const struct preparation *p, const char *key)
 	const struct service_conf *conf = p->s->conf;
 
 	if (conf->wait && service_conf_says(conf, NULL, key))
-		wrong(p, key, "cannot be kept with wait = true: the program accepts the clients itself");
+		wrong(p, key, accepts_itself);
 	else if (conf->wait)
 		warn(p, key, "has no effect with wait = true");
 	else if (p->datagrams && service_conf_says(conf, NULL, key))
@@ -488,7 +534,7 @@ prepare_banner(const struct preparation *p, struct banner *b, const char *key, c
 {
 	struct error err;
 
-	b->path = path;
+	b->path = p->s->conf->wait ? NULL : path;
 	if (!path)
 		return;
 	check_extra(p, key);
@@ -506,11 +552,16 @@ prepare_names(const struct preparation *p, struct gate_plan *plan)
 	const struct admission *a = &p->s->admission;
 	bool allow = a->has_allow && a->allow.names.n > 0;
 
+	const char *key = allow ? "allow" : "deny";
+
 	plan->names = allow || a->deny.names.n > 0;
-	/* With wait = true no list can be kept, with or without names, which has been told. */
-	if (!plan->names || p->s->conf->wait || !p->datagrams)
+	if (!plan->names)
 		return;
-	wrong(p, allow ? "allow" : "deny", "names of clients cannot be looked up for datagrams");
+	if (p->s->waits && p->streams)
+		problem_add(p->problems, service_conf_origin(p->s->conf, NULL, key), p->s->name, key,
+			    "a name %s", accepts_itself);
+	else if (!p->s->waits && p->datagrams)
+		wrong(p, key, "names of clients cannot be looked up for datagrams");
 }
 
 static void
@@ -523,7 +574,7 @@ prepare_wrappers(const struct preparation *p, struct gate_plan *plan)
 	if (!name || strcmp(name, "off") == 0)
 		return;
 	plan->wrappers = name;
-	check_decision(p, "tcp_wrappers");
+	check_decision(p, "tcp_wrappers", true);
 	if (wrappers_prepare(r->set_nofile ? &r->nofile : NULL, &err) < 0)
 		problem_add(p->problems, service_conf_origin(p->s->conf, NULL, "tcp_wrappers"), p->s->name,
 			    "tcp_wrappers", "cannot be asked: %s", err.text);
@@ -533,25 +584,28 @@ void
 gate_prepare(struct service *s, struct problems *problems)
 {
 	const struct service_conf *conf = s->conf;
-	struct preparation p = { s, problems, has_datagrams(s) };
+	struct preparation p = { .s = s, .problems = problems };
 	struct gate_plan *plan = xcalloc(1, sizeof(*plan));
 
 	TAILQ_INIT(&plan->notes);
 	s->gate = plan;
+	look_at_sockets(&p);
 	prepare_names(&p, plan);
 	prepare_wrappers(&p, plan);
-	plan->ident = conf->ident;
-	if (plan->ident == IDENT_REQUIRE)
-		check_decision(&p, "ident");
-	else if (plan->ident == IDENT_LOG)
+	plan->ident = conf->wait ? IDENT_OFF : conf->ident;
+	if (conf->ident == IDENT_REQUIRE)
+		check_decision(&p, "ident", false);
+	else if (conf->ident == IDENT_LOG)
 		check_extra(&p, "ident");
-	if (plan->ident == IDENT_OFF && service_conf_says(conf, NULL, "ident_timeout"))
+	if (conf->ident == IDENT_OFF && service_conf_says(conf, NULL, "ident_timeout"))
 		warn(&p, "ident_timeout", "has no effect without ident");
 	prepare_banner(&p, &plan->banner, "banner", conf->banner);
 	prepare_banner(&p, &plan->banner_allow, "banner_allow", conf->banner_allow);
 	prepare_banner(&p, &plan->banner_deny, "banner_deny", conf->banner_deny);
-	if (conf->wait || (!plan->names && !plan->wrappers && plan->ident == IDENT_OFF && !conf->banner &&
-			   !conf->banner_allow && !conf->banner_deny))
+	/* A sensor has no use for it with `wait`, and says so. */
+	if ((conf->wait && !s->waits) ||
+	    (!plan->names && !plan->wrappers && plan->ident == IDENT_OFF && !plan->banner.path &&
+	     !plan->banner_allow.path && !plan->banner_deny.path))
 		gate_release(s);
 }
 

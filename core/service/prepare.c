@@ -378,21 +378,18 @@ is_inet(const struct addr *a)
 	return a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6;
 }
 
-/* Where the program takes the clients itself, nobody but the kernel can keep the lists. */
+/* Where the program takes the clients itself, nobody but the kernel can keep the lists. It knows no names:
+ * with some in `allow`, it cannot drop who may be allowed by one. */
 static void
 prepare_filter(struct preparation *p)
 {
 	struct service *s = p->s;
 	const struct admission *a = &s->admission;
+	const struct acl *allow = a->has_allow && a->allow.names.n == 0 ? &a->allow : NULL;
 	const char *key = a->deny.n ? "deny" : "allow";
 	struct error err;
 
-	if (a->deny.names.n || a->allow.names.n) {
-		wrong(p, NULL, a->deny.names.n ? "deny" : "allow",
-		      "a name cannot be kept with wait = true: the program accepts the clients itself");
-		return;
-	}
-	if (!a->deny.n && (!a->has_allow || lets_everyone_in(&s->conf->allow)))
+	if (!a->deny.n && (!allow || lets_everyone_in(&s->conf->allow)))
 		return;
 	for (size_t i = 0; i < s->nlisteners; i++) {
 		const struct service_listener *sl = &s->listeners[i];
@@ -405,7 +402,7 @@ prepare_filter(struct preparation *p)
 				wrong(p, NULL, key,
 				      "cannot be kept with wait = true on a socket without IP addresses");
 	}
-	if (acl_filter_compile(&s->filter, a->has_allow ? &a->allow : NULL, &a->deny, &err) < 0) {
+	if (acl_filter_compile(&s->filter, allow, &a->deny, &err) < 0) {
 		wrong(p, NULL, key, err.text);
 		return;
 	}

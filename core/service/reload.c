@@ -128,6 +128,7 @@ drop_plan(struct plan *p)
 static void
 replace(struct plan *p, struct service *old, struct service *new)
 {
+	gate_withdraw_senders(old);
 	service_take_listeners(new, old);
 	service_let_sockets_go(old, new);
 	service_continue(new, old);

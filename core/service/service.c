@@ -588,40 +588,33 @@ service_queued(const struct listener_socket *ls)
 
 /* --- programs that take over the socket --- */
 
-/* Who sent the first datagram that waits; it stays where it is. Returns the length of the address, 0 if
- * there is none to tell. */
-static socklen_t
-first_sender(const struct listener_socket *ls, struct sockaddr_storage *sender)
-{
-	socklen_t len = sizeof(*sender);
-	char byte;
-
-	if (listener_socket_addr(ls)->socktype != SOCK_DGRAM)
-		return 0;
-	if (recvfrom(listener_socket_fd(ls), &byte, 1, MSG_PEEK | MSG_DONTWAIT, (struct sockaddr *)sender,
-		     &len) < 0)
-		return 0;
-	/* A unix socket may have no name. */
-	return len > sizeof(sa_family_t) ? len : 0;
-}
-
 static bool
 is_datagram(const struct listener_socket *ls)
 {
 	return listener_socket_addr(ls)->socktype == SOCK_DGRAM;
 }
 
-/* Who sent the first datagram can be seen; who is first in the queue of a listening socket cannot. */
-static bool
-first_is_banned(struct service *s, const struct listener_socket *ls, int64_t now)
+/* Who sent the first datagram that waits; it stays where it is. Returns the length of the address, 0 if
+ * none waits. A unix socket may have no name: then there is only the family. */
+static socklen_t
+peek_sender(const struct listener_socket *ls, struct sockaddr_storage *sender)
 {
-	struct sockaddr_storage peer;
-	struct source src;
+	socklen_t len = sizeof(*sender);
+	char byte;
 
-	if (s->registry->shared.bans.n == 0 || first_sender(ls, &peer) == 0)
-		return false;
-	src = source_of((struct sockaddr *)&peer, UINT32_MAX);
-	return admit_is_banned(&s->admission, &src, now);
+	*sender = (struct sockaddr_storage){ .ss_family = AF_UNIX };
+	if (!is_datagram(ls) || recvfrom(listener_socket_fd(ls), &byte, 1, MSG_PEEK | MSG_DONTWAIT,
+					 (struct sockaddr *)sender, &len) < 0)
+		return 0;
+	addr_unmap(sender, &len);
+	return len > sizeof(sa_family_t) ? len : sizeof(sa_family_t);
+}
+
+/* Whether an address is more than a family. */
+static bool
+is_named(socklen_t len)
+{
+	return len > sizeof(sa_family_t);
 }
 
 /* The descriptor of the client that waits first, or -1. The socket blocks otherwise: it is the program's. */
@@ -667,6 +660,33 @@ turn_away(struct service *s, struct listener_socket *ls, const char *reason)
 		close(client);
 }
 
+/* Who is first in the queue of a listening socket cannot be seen. */
+static bool
+is_banned(struct service *s, const struct sockaddr *sender, socklen_t len, int64_t now)
+{
+	struct source src;
+
+	if (!is_named(len) || s->registry->shared.bans.n == 0)
+		return false;
+	src = source_of(sender, UINT32_MAX);
+	return admit_is_banned(&s->admission, &src, now);
+}
+
+/* Whether the sender of the first datagram is none that a program may be started for. The kernel keeps the lists,
+ * but not all of them if there are names. */
+static bool
+turned_away(struct service *s, struct listener_socket *ls, const struct sockaddr *sender, socklen_t len,
+	    int64_t now)
+{
+	if (is_banned(s, sender, len, now))
+		turn_away(s, ls, "ban");
+	else if (s->gate && admit_lists(&s->admission, sender) == LISTS_REFUSE)
+		turn_away(s, ls, "deny");
+	else
+		return false;
+	return true;
+}
+
 /* instances and rate let everybody wait; the other reasons are refusals. */
 static void
 keep_from_program(struct service *s, struct listener_socket *ls, const char *reason)
@@ -685,6 +705,24 @@ keep_from_program(struct service *s, struct listener_socket *ls, const char *rea
 		listener_socket_pause(ls, &untouched_pause);
 }
 
+/* The session that is to have the socket. There will be other clients than the first: the place that was taken
+ * is nobody's in particular. */
+static void
+serve_first(struct service *s, struct listener_socket *ls, const struct source *nobody,
+	    const struct sockaddr *sender, socklen_t len)
+{
+	struct conn *c;
+
+	listener_socket_hold(ls);
+	if (!s->gate)
+		log_hold(s, "hold", HOLD_CHILD);
+	hold_if_exhausted(s);
+	c = conn_new(s, ls, -1, s->gate || is_named(len) ? sender : NULL, len);
+	c->source = *nobody;
+	c->queued = service_queued(ls);
+	begin(s, c);
+}
+
 static void
 ready_cb(struct listener_socket *ls, void *arg)
 {
@@ -696,7 +734,6 @@ ready_cb(struct listener_socket *ls, void *arg)
 	struct admit_result r;
 	struct sockaddr_storage sender;
 	socklen_t len;
-	struct conn *c;
 
 	if (!s->waits) {
 		s->handler->datagram(s, ls);
@@ -704,25 +741,65 @@ ready_cb(struct listener_socket *ls, void *arg)
 	}
 	if (s->registry->stopping)
 		return;
-	/* The program sees the peers; only what is not about them can be decided here. */
-	if (first_is_banned(s, ls, now)) {
-		turn_away(s, ls, "ban");
+	/* The program sees the peers; only what is not about them can be decided here, but for the first. */
+	len = peek_sender(ls, &sender);
+	/* Nobody to ask about: the kernel may have woken us for one that it drops now. */
+	if (s->gate && len == 0) {
+		listener_socket_pause(ls, &untouched_pause);
 		return;
 	}
+	if (turned_away(s, ls, (struct sockaddr *)&sender, len, now))
+		return;
 	r = admit_program(&s->admission, &src, now);
-	if (r.verdict == ADMIT_REFUSE) {
+	if (r.verdict == ADMIT_REFUSE)
 		keep_from_program(s, ls, r.reason);
-		return;
-	}
-	listener_socket_hold(ls);
-	log_hold(s, "hold", HOLD_CHILD);
-	hold_if_exhausted(s);
-	len = first_sender(ls, &sender);
-	c = conn_new(s, ls, -1, len ? (struct sockaddr *)&sender : NULL, len);
-	/* There will be others: the place that was taken is nobody's in particular. */
-	c->source = src;
-	c->queued = service_queued(ls);
-	conn_start(c);
+	else
+		serve_first(s, ls, &src, (struct sockaddr *)&sender, len);
+}
+
+/* --- what the gate asks about the first datagram --- */
+
+bool
+service_sender_waits(const struct conn *c)
+{
+	struct sockaddr_storage sender;
+	socklen_t len = peek_sender(c->wait_socket, &sender);
+
+	return len > 0 && len == c->peer_len && memcmp(&sender, &c->peer, len) == 0;
+}
+
+void
+service_lend_socket(struct conn *c)
+{
+	log_hold(c->service, "hold", HOLD_CHILD);
+	/* More may have come while it was being asked. */
+	c->queued = service_queued(c->wait_socket);
+}
+
+void
+service_withdraw_sender(struct conn *c)
+{
+	struct listener_socket *ls = c->wait_socket;
+
+	conn_withdraw(c);
+	listener_socket_set_user(ls, NULL);
+	listener_socket_release(ls);
+}
+
+void
+service_refuse_sender(struct conn *c, const char *reason, const struct error *err)
+{
+	const struct sockaddr *peer = (const struct sockaddr *)&c->peer;
+	char text[ADDR_TEXT], byte;
+
+	service_log_summed(c->service, LOG_LEVEL_INFO, "refuse",
+			   LOG_FIELDS(LOG_S("peer", addr_format(peer, c->peer_len, text)),
+				      LOG_S("reason", reason),
+				      LOG_S("errno", err->errnum ? error_name(err->errnum) : NULL),
+				      LOG_S("error", err->text[0] ? err->text : NULL)));
+	if (service_sender_waits(c))
+		(void)!recv(listener_socket_fd(c->wait_socket), &byte, 1, MSG_DONTWAIT);
+	service_withdraw_sender(c);
 }
 
 void
@@ -936,9 +1013,13 @@ take_handle(struct service_listener *sl, struct error *err)
 		return error_set(err, errno, "descriptor %d", fd);
 	if (socktype == SOCK_DGRAM && !s->waits && !(s->handler->sockets & HANDLER_DATAGRAM))
 		return error_set(err, 0, "a program on a datagram socket needs wait = true");
-	if (socktype == SOCK_DGRAM && gate_decides(s))
-		return error_set(err, 0,
-				 "names of clients, tcp_wrappers and ident cannot be kept for datagrams");
+	if (!gate_fits(s, socktype))
+		return error_set(
+			err, 0,
+			s->waits ? "names of clients and tcp_wrappers cannot be kept with wait = true: "
+				   "the program accepts the clients itself"
+				 : "names of clients, tcp_wrappers and ident cannot be kept for "
+				   "datagrams");
 	if (socktype == SOCK_DGRAM && !s->waits)
 		sockopt_tell_destination(fd);
 	sl->params.handle = fd;

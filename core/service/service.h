@@ -167,6 +167,20 @@ void service_log_ban(struct service *, const struct sockaddr *, socklen_t);
  * where the kernel does not tell. */
 int64_t service_queued(const struct listener_socket *);
 
+/* Whether a datagram of the session's peer (still) waits first on its wait socket. */
+bool service_sender_waits(const struct conn *);
+
+/* --- what the gate asks about the first datagram of a wait service --- */
+
+/* The session begins: from now on its program has the socket. */
+void service_lend_socket(struct conn *);
+
+/* The session is none: its datagram is taken away, and there is one `refuse`. The socket is watched again. */
+void service_refuse_sender(struct conn *, const char *reason, const struct error *);
+
+/* Nothing has been decided: the datagram stays, nothing is said, and the socket is watched again. */
+void service_withdraw_sender(struct conn *);
+
 /* A wait session has ended; whoever listens on the socket now watches it again, at once or after a pause
  * if the program did not take anything. */
 void service_release_socket(struct listener_socket *, bool pause);

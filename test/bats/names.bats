@@ -173,12 +173,104 @@ END
 	[ "$(log_lines 'start service=s')" = 0 ]
 }
 
+# A program that takes one datagram and adds it to the file "got".
+TAKES='wait = true shell = "dd bs=2048 count=1 status=none >>got"'
+
+send_from() {
+	echo "$3" | socat -u - "UDP:$(address_of "$2" | sed 's/^udp://'),bind=$1"
+}
+
+@test "a wait program is started for a datagram from a host or an address that is allowed, and finds it unread" {
+	hosts_of_tests
+	configure <<END
+service "s" { listen = "udp:127.0.0.1:0" $TAKES directory = "$PWD" allow = { ".good.example", "127.9.0.9" } }
+END
+	start_evinetd
+	send_from 127.9.0.3 s evil
+	wait_for_log 'refuse service=s'
+	grep -q 'refuse service=s peer=127\.9\.0\.3:.* reason=deny error="it is evil\.example"' "$LOG"
+	send_from 127.9.0.1 s one
+	wait_for_log 'end service=s'
+	# Without a name, and then behind it by address.
+	send_from 127.9.0.8 s nobody
+	send_from 127.9.0.9 s nine
+	wait_for_log 'end service=s' 2
+	grep -q 'start service=s .*peer=127\.9\.0\.9:' "$LOG"
+	[ "$(cat got)" = "$(printf 'one\nnine')" ]
+	[ "$(log_lines 'refuse service=s')" = 2 ]
+	[ "$(log_lines 'start service=s')" = 2 ]
+}
+
+@test "for a wait program the kernel keeps those addresses of the lists that no name could let in" {
+	hosts_of_tests
+	configure <<END
+service "deny" { listen = "udp:127.0.0.1:0" $TAKES directory = "$PWD" allow = ".good.example" deny = "127.9.0.2" }
+service "allow" { listen = "udp:127.0.0.1:0" $TAKES directory = "$PWD" allow = "127.9.0.0/29" deny = "evil.example" }
+END
+	start_evinetd
+	send_from 127.9.0.2 deny dropped
+	send_from 127.9.0.8 allow dropped
+	send_from 127.9.0.3 allow refused
+	send_from 127.9.0.1 deny one
+	wait_for_log 'end service=deny'
+	send_from 127.9.0.1 allow one
+	wait_for_log 'end service=allow'
+	[ "$(cat got)" = "$(printf 'one\none')" ]
+	[ "$(log_lines 'refuse service=')" = 1 ]
+	[ "$(log_lines 'refuse service=allow peer=127.9.0.3:')" = 1 ]
+}
+
+@test "who sends to a wait program on a unix socket has no name" {
+	hosts_of_tests
+	configure <<END
+service "named" { listen = "unix-dgram:$PWD/named" $TAKES directory = "$PWD" allow = ".good.example" }
+service "both" { listen = "unix-dgram:$PWD/both" $TAKES directory = "$PWD" allow = { ".good.example", "unix" } }
+service "deny" { listen = "unix-dgram:$PWD/deny" $TAKES directory = "$PWD" deny = ".bad.example" }
+END
+	start_evinetd
+	echo named | socat -u - "UNIX-SENDTO:$PWD/named"
+	wait_for_log 'refuse service=named peer=unix reason=deny'
+	echo both | socat -u - "UNIX-SENDTO:$PWD/both"
+	wait_for_log 'end service=both'
+	echo deny | socat -u - "UNIX-SENDTO:$PWD/deny"
+	wait_for_log 'end service=deny'
+	[ "$(cat got)" = "$(printf 'both\ndeny')" ]
+}
+
+@test "while the name of a sender is looked up, its datagram waits for the program, and others are served" {
+	silent_name_server "timeout:2 attempts:1"
+	configure <<END
+service "named" {
+	listen = "udp:127.0.0.1:0"
+	allow  = { ".good.example", "127.0.0.9" }
+	$TAKES
+	directory = "$PWD"
+	instances = 1
+}
+service "other" { listen = "unix:$PWD/other" shell = "echo hello" }
+END
+	start_evinetd
+	HELPERS+=("$(cat server)")
+	send() { echo "$2" | nsenter -t "$DAEMON" -n socat -u - "UDP:127.0.0.1:$(port_of named),bind=$1"; }
+	send 127.0.0.1 unknown
+	wait_for_file asked
+	send 127.0.0.9 nine
+	[ "$(ask "unix:$PWD/other")" = hello ]
+	[ "$(log_lines 'refuse service=named')" = 0 ]
+	wait_for_log 'end service=named'
+	grep -q 'refuse service=named peer=127\.0\.0\.1:.*reason=deny error="no name of 127.0.0.1: Temporary failure' "$LOG"
+	[ "$(cat got)" = nine ]
+	[ "$(log_lines 'start service=named')" = 1 ]
+}
+
 @test "names in lists are refused where they could not be kept" {
 	configure <<'END'
 service "wait" { listen = "tcp:127.0.0.1:0" exec = { "/bin/cat" } wait = true deny = ".bad.example" }
 service "wait2" { listen = "tcp:127.0.0.1:0" exec = { "/bin/cat" } wait = true allow = ".good.example" }
 service "dgram" { listen = "udp:127.0.0.1:0" handler = "echo" allow = ".good.example" }
 service "typo" { listen = "tcp:127.0.0.1:0" exec = { "/bin/cat" } deny = "10.0.0" }
+service "both" { listen = { "udp:127.0.0.1:0", "tcp:127.0.0.1:0" } exec = { "/bin/cat" } wait = true deny = ".bad" }
+service "good" { listen = "udp:127.0.0.1:0" exec = { "/bin/cat" } wait = true deny = ".bad" allow = ".good" }
 END
 	run "$EVINETD" --check -c "$CONF"
 	[ "$status" = 78 ]
@@ -187,5 +279,6 @@ END
 	[[ $output == *':2: service "wait2": allow: a name cannot be kept with wait = true'* ]]
 	[[ $output == *':3: service "dgram": allow: names of clients cannot be looked up for datagrams'* ]]
 	[[ $output == *':4: service "typo": deny: "10.0.0" is no address'* ]]
-	[ "${#lines[@]}" = 4 ]
+	[[ $output == *':5: service "both": deny: a name cannot be kept with wait = true'* ]]
+	[ "${#lines[@]}" = 5 ]
 }

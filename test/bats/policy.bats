@@ -444,6 +444,24 @@ END
 	[ "$(cat seen)" = ::ffff:127.0.6.1 ]
 }
 
+@test "a program that takes one datagram is started again at once, however many wait" {
+	configure <<END
+service "s" {
+	listen = "udp:127.0.0.1:0"
+	wait   = true
+	shell  = "until [ -e $PWD/go ]; do sleep 0.02; done; exec dd bs=2048 count=1 status=none >>$PWD/got"
+}
+END
+	start_evinetd
+	local i
+	for i in $(seq 60); do
+		echo "$i" | socat -u - "UDP:127.0.0.1:$(port_of s)"
+	done
+	touch go
+	wait_for_log 'end service=s' 60
+	[ "$(cat got)" = "$(seq 60)" ]
+}
+
 @test "a program that has the socket is not started out of hours: what comes is taken and dropped" {
 	configure <<END
 defaults { hours = "$(in_minutes 60)-$(in_minutes 120)" }

@@ -410,13 +410,17 @@ static void
 test_tcpd(void)
 {
 	conf("9001 stream tcp nowait root /nowhere/tcpd /bin/cat -n\n"
-	     "9002 stream tcp nowait root /nowhere/tcpd in.nosuchd\n");
+	     "9002 stream tcp nowait root /nowhere/tcpd in.nosuchd\n"
+	     "9003 dgram udp wait nobody /nowhere/tcpd /usr/sbin/in.tftpd -s /srv\n");
 	is(row("9001", "exec"), "/bin/cat|-n", "without tcpd, its program is started directly");
 	is(row("9001", "tcp_wrappers"), "cat", "and hosts.allow asked about it");
 	ok(said(FOREIGN_WARNING, 1, "is not installed"), "which is told");
 	is(row("9002", "exec"), "/usr/sbin/in.nosuchd",
 	   "a program without a path is where tcpd looks for it");
 	is(row("9002", "argv0"), "in.nosuchd", "with its argv[0]");
+	is(row("9003", "exec"), "/usr/sbin/in.tftpd|-s|/srv", "a program for datagrams likewise");
+	is(row("9003", "tcp_wrappers"), "in.tftpd", "which hosts.allow is asked about");
+	is(row("9003", "wait"), "true", "and which gets the socket");
 	ok(loads(), "a configuration of ours can say all of that");
 }
 

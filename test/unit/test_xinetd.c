@@ -1390,9 +1390,13 @@ wrappers(void)
 	all_become(cases);
 	read_service("", "wait = yes");
 	ok(is_refused("s") && remarked(FOREIGN_ERROR, 1, "NOLIBWRAP"),
-	   "wait = yes and rules do not go together");
+	   "a program that accepts its clients and rules do not go together");
 	read_service("", "wait = yes\nflags = NOLIBWRAP");
 	ok(runs("s"), "unless the service says that they do not matter");
+	read_service("", "wait = yes\nsocket_type = dgram\nprotocol = udp");
+	ok(runs("s"), "one that takes datagrams runs with rules");
+	is(row("s", "tcp_wrappers"), "true", "which are asked about it");
+	is(row("s", "wait"), "true", "before it is started");
 	unlink(path_of("deny"));
 	put_text("allow", "ALL: 127.0.0.1");
 	read_service("", "nice = 1");
