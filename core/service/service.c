@@ -498,10 +498,15 @@ service_hand_over(struct service *s, struct conn *from, const char *hello, const
 	const struct sockaddr *peer = (const struct sockaddr *)&from->peer;
 	struct admit_result r;
 	struct conn *c;
+	bool admitted;
 
 	if (makes_wait(s))
 		return HAND_OVER_LATER;
-	if (!let_in(s, peer, from->peer_uid, &r)) {
+	/* The session that has the connection is about to end: it takes no place from the one that follows it. */
+	s->registry->sessions--;
+	admitted = let_in(s, peer, from->peer_uid, &r);
+	s->registry->sessions++;
+	if (!admitted) {
 		if (strcmp(r.reason, "rate") == 0 && s->conf->rate_pause > 0 && begin_pause(s))
 			return HAND_OVER_LATER;
 		tell_refusal(s, peer, from->peer_len, from->peer_uid, &r);
