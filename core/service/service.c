@@ -530,6 +530,7 @@ wake_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	while ((w = TAILQ_FIRST(&s->waiters)) && !makes_wait(s)) {
 		service_wait_no_more(w);
+		w->is_first = true;
 		w->again(w->arg);
 	}
 }
@@ -540,7 +541,11 @@ service_wait(struct service *s, struct service_waiter *w)
 	if (!s->wake)
 		s->wake = evtimer_new(s->registry->base, wake_cb, s);
 	w->service = s;
-	TAILQ_INSERT_TAIL(&s->waiters, w, entry);
+	if (w->is_first)
+		TAILQ_INSERT_HEAD(&s->waiters, w, entry);
+	else
+		TAILQ_INSERT_TAIL(&s->waiters, w, entry);
+	w->is_first = false;
 }
 
 void

@@ -38,6 +38,7 @@ struct service_listener {
 struct service_waiter {
 	TAILQ_ENTRY(service_waiter) entry;
 	struct service *service; /* NULL: does not wait */
+	bool is_first;           /* whoever has had its turn in vain does not lose it */
 	void (*again)(void *arg);
 	void *arg;
 };
