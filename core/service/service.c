@@ -995,7 +995,6 @@ service_stop_listening(struct service *s)
 {
 	hold(s, HOLD_STOPPING);
 	refuse_parked(s);
-	service_send_waiters_away(s);
 	rpc_withdraw(s);
 	if (s->rate_timer)
 		evtimer_del(s->rate_timer);

@@ -100,7 +100,7 @@ void service_create_listeners(struct service *);
 /* Listens. The registry is told when everything has been tried. */
 void service_start(struct service *);
 
-/* Stops listening for good. Sessions go on. */
+/* Stops listening for good. Sessions go on; those that wait for it are still to be sent away. */
 void service_stop_listening(struct service *);
 
 /* --- a reload: see reload.c --- */
