@@ -172,7 +172,6 @@ events_of_manual() {
 		# Every text in this one is a reason.
 		grep -oE '"[a-z_]+"' "$REPO/core/policy/admit.c"
 		grep -oE 'turn_away\(s, ls, "[a-z_]+"' all
-		grep -oE '"reason", "[a-z_]+"' all
 		grep -oE '[^a-z]refuse(_why)?\((g|c->gate), "[a-z_]+"' all
 		grep -oE 'conn_refuse\(c, "[a-z_]+"' all
 		grep -oE 'conn_(set_end|kill)\(c, "[a-z]+"' all
