@@ -183,8 +183,8 @@ END
 	run "$EVINETD" --check -c "$CONF"
 	[ "$status" = 78 ]
 	echo "$output"
-	[[ $output == *':1: service "wait": deny: cannot be kept with wait = true'* ]]
-	[[ $output == *':2: service "wait2": allow: cannot be kept with wait = true'* ]]
+	[[ $output == *':1: service "wait": deny: a name cannot be kept with wait = true'* ]]
+	[[ $output == *':2: service "wait2": allow: a name cannot be kept with wait = true'* ]]
 	[[ $output == *':3: service "dgram": allow: names of clients cannot be looked up for datagrams'* ]]
 	[[ $output == *':4: service "typo": deny: "10.0.0" is no address'* ]]
 	[ "${#lines[@]}" = 4 ]

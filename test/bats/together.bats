@@ -437,3 +437,28 @@ settles() {
 	before=$(descriptors)
 	[ "$before" = "$was" ]
 }
+
+@test "a handed-over connection that a rule of TCP Wrappers gives to a program hears that program alone" {
+	need_root
+	need_namespace m
+	[ -x "$BUILD/evinetd-wrappers" ] || skip "libwrap is not built in"
+	cp -a /etc etc
+	: >etc/hosts.allow
+	echo 's: ALL: twist (echo twisted; read -r x; echo "$x $x")' >etc/hosts.deny
+	# shellcheck disable=SC2016
+	run_under "${NAMESPACE[@]}" sh -c 'mount --bind etc /etc && exec "$@"' sh
+	configure <<'END'
+service "mux" { listen = "tcp:127.0.0.1:0" handler = "tcpmux" }
+service "s" { tcpmux = "word" tcpmux_plus = true shell = "echo hello" tcp_wrappers = "s" }
+END
+	start_evinetd
+	connect 5 "$(port_of mux)"
+	say 5 word
+	[ "$(hear 5)" = twisted ]
+	wait_for_log 'refuse service=s'
+	say 5 again
+	[ "$(hear 5)" = "again again" ]
+	[ -z "$(hear 5 || true)" ]
+	disconnect 5
+	starts_equal_ends
+}
