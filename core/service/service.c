@@ -13,6 +13,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
+#include "core/net/deliver.h"
 #include "core/service/capture.h"
 #include "core/service/gate.h"
 #include "core/service/leftover.h"
@@ -227,6 +228,8 @@ nofile_calm_cb(evutil_socket_t fd, short what, void *arg)
 static void
 tell_nofile(struct service *s)
 {
+	/* Those who are refused must not keep others waiting. */
+	farewell_cut_all();
 	if (!s->nofile_calm) {
 		log_hold(s, "hold", HOLD_NOFILE);
 		s->nofile_calm = evtimer_new(s->registry->base, nofile_calm_cb, s);
@@ -369,7 +372,7 @@ static void
 refuse_client(struct service *s, const struct client *c, const struct admit_result *r)
 {
 	tell_refusal(s, &c->peer.sa, c->len, c->uid, r);
-	if (s->gate)
+	if (s->gate && s->registry->short_of_files == 0)
 		gate_turn_away(s, c->fd);
 	else
 		close(c->fd);

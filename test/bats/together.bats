@@ -462,3 +462,31 @@ END
 	disconnect 5
 	starts_equal_ends
 }
+
+@test "denied clients that do not read what they are told keep no descriptor that others need" {
+	big_banner
+	configure <<END
+service "shut" { listen = "tcp:127.0.0.1:0" handler = "echo" sndbuf = 4096 deny = "all" banner_deny = "$PWD/big" }
+service "open" { listen = "tcp:127.0.0.1:0" exec = { "/bin/cat" } }
+END
+	run_under prlimit --nofile=48
+	start_evinetd
+	cat >crowd.py <<'END'
+import socket, sys, time
+crowd = []
+for _ in range(100):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    s.connect(("127.0.0.1", int(sys.argv[1])))
+    crowd.append(s)
+open("connected", "w").write("yes\n")
+time.sleep(60)
+END
+	background python3 crowd.py "$(port_of shut)"
+	wait_for_file connected
+	wait_for_log 'refuse service=shut' 100
+	# They have been let go of before their ten seconds are over.
+	[ "$(ask "$(address_of open)" words)" = words ]
+	[ "$(descriptors)" -lt 40 ]
+	kill "$HELPER"
+}
