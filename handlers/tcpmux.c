@@ -31,7 +31,8 @@ struct mux {
 	struct event event; /* on the connection: what depends on how far it is */
 	struct event deadline;
 	struct muxline line;
-	bool told; /* that there is such a service */
+	bool told;   /* that there is such a service */
+	bool queued; /* has waited for a place: the deadline runs */
 	struct service_waiter waiter;
 	struct text answer;
 	size_t sent;
@@ -132,6 +133,9 @@ static void
 wait_for_place(struct mux *m, struct service *target)
 {
 	service_wait(target, &m->waiter);
+	if (m->queued)
+		return;
+	m->queued = true;
 	if (watch(m, EV_READ | EV_ET, hangup_cb) < 0)
 		end(m, "error");
 }

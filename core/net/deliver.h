@@ -48,7 +48,7 @@ void delivery_cancel(struct delivery *);
  * everybody beyond 256 at once. */
 void farewell(struct event_base *, int fd, struct letter *first, struct letter *second, int64_t timeout_ms);
 
-/* Closes all that are under way. */
+/* Closes all that are under way. Not from within a callback of one of them. */
 void farewell_cut_all(void);
 
 #endif

@@ -11,10 +11,14 @@
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
+#include "core/net/deliver.h"
 #include "core/net/relay.h"
 #include "core/service/gate.h"
 #include "core/service/registry.h"
 #include "core/service/service.h"
+
+/* For a client to take what it is told instead of being served. */
+enum { GOODBYE_MS = 10000 };
 
 static struct conn_list unused = TAILQ_HEAD_INITIALIZER(unused);
 
@@ -281,17 +285,25 @@ start_timers(struct conn *c)
 }
 
 /* A connection on which nothing was sent has room for a few bytes, whatever the client does. */
-static void
-say(const struct conn *c, const char *text)
+void
+conn_say_hello(struct conn *c)
 {
-	(void)!send(c->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (!c->hello)
+		return;
+	(void)!send(c->fd, c->hello, strlen(c->hello), MSG_DONTWAIT | MSG_NOSIGNAL);
+	c->hello = c->sorry = NULL;
 }
 
-static void
-say_hello(struct conn *c)
+void
+conn_say_goodbye(struct conn *c, struct letter *letter)
 {
-	say(c, c->hello);
-	c->hello = c->sorry = NULL;
+	struct letter *sorry = c->sorry ? letter_new(c->sorry, strlen(c->sorry)) : NULL;
+
+	/* Unread input must not turn it into a reset. */
+	farewell(c->service->registry->base, c->fd, sorry, letter, GOODBYE_MS);
+	letter_unref(sorry);
+	c->fd = -1;
+	c->sorry = NULL;
 }
 
 /* Nothing was started: no `start`, no `end`, but one `refuse`. */
@@ -306,8 +318,8 @@ conn_refuse(struct conn *c, const char *reason, enum log_level level, const stru
 		    LOG_FIELDS(LOG_S("peer", peer_text(c, peer)), LOG_S("reason", reason),
 			       LOG_S("errno", err->errnum ? error_name(err->errnum) : NULL),
 			       LOG_S("error", err->text[0] ? err->text : NULL)));
-	if (c->sorry)
-		say(c, c->sorry);
+	if (c->sorry && c->fd >= 0)
+		conn_say_goodbye(c, NULL);
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
@@ -353,8 +365,7 @@ conn_start(struct conn *c)
 {
 	struct error err = { 0 };
 
-	if (c->hello)
-		say_hello(c);
+	conn_say_hello(c);
 	if (start_with_reserve(c, &err) < 0) {
 		if (err.errnum == EMFILE || err.errnum == ENFILE) {
 			set_pending(c, true);

@@ -15,6 +15,7 @@
 struct capture;
 struct event;
 struct gate;
+struct letter;
 struct listener_socket;
 struct relay;
 struct service;
@@ -88,6 +89,13 @@ void conn_done(struct conn *);
 
 /* Asks the session to end as `how`: politely first, by force after kill_after. */
 void conn_kill(struct conn *, const char *how);
+
+/* Tells one that was handed over that it is let in, where that is to be told. Once. */
+void conn_say_hello(struct conn *);
+
+/* The client will not be served: what is said to one that was handed over, then the letter (or NULL) is sent
+ * to it. It is closed when it has got that; the session has no descriptor any more. */
+void conn_say_goodbye(struct conn *, struct letter *);
 
 /* One that has not started never will: one `refuse` is logged and its slot given back. The descriptor is closed,
  * if it still has one. */

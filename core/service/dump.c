@@ -25,6 +25,8 @@ line(struct dump *d, const char *key, const char *value)
 static const char *
 session_state(const struct conn *c)
 {
+	if (c->gate)
+		return "being-admitted";
 	if (c->pending)
 		return "waiting-for-a-descriptor";
 	if (drain_is_under_way(&c->drain))
@@ -68,6 +70,8 @@ session(struct dump *d, const struct conn *c)
 static const char *
 service_state(const struct service *s)
 {
+	if (s->retired)
+		return s->successor ? "Replaced" : "Removed";
 	if (service_listening(s) == 0)
 		return s->holds & HOLD_STOPPING ? "Disabled" : "Not started";
 	return s->holds || s->nofile_calm || s->registry->pending ? "Suspended" : "Active";
@@ -185,6 +189,10 @@ dump_state(const struct registry *r, struct text *t)
 	text_printf(t, "Log = %s\n", r->log_target);
 	TAILQ_FOREACH(s, &r->services, entry)
 		service(&d, s);
+	/* What reloads have replaced or removed and still has sessions. */
+	TAILQ_FOREACH(s, &r->retired, entry)
+		if (!TAILQ_EMPTY(&s->conns))
+			service(&d, s);
 	text_puts(t, "\nEND OF DUMP\n");
 	service_conf_clear(&d.defaults);
 }

@@ -37,18 +37,20 @@ struct gate_plan {
 	TAILQ_HEAD(, note) notes;
 };
 
+struct gate;
+enum outcome { PASSED, WAITS, REFUSED };
+typedef enum outcome (*gate_step)(struct gate *);
+
 /* Of a connection that is on its way. */
 struct gate {
 	struct conn *c;
-	size_t step; /* the next */
+	const gate_step *step; /* the next; NULL behind the last */
 	bool waited;
 	struct delivery delivery;
 	struct peername *name;
 	struct wrappers *wrappers;
 	struct ident *ident;
 };
-
-enum outcome { PASSED, WAITS, REFUSED };
 
 static size_t nnotes;
 
@@ -98,7 +100,7 @@ text_of(struct service *s, struct banner *b)
 	return l;
 }
 
-/* `goodbye`: the client is told, if there is anything to tell. */
+/* `goodbye`: the client is told, if there is anything to tell; otherwise it hears nothing. */
 static enum outcome
 refuse(struct gate *g, const char *reason, const struct error *err, bool goodbye)
 {
@@ -110,10 +112,9 @@ refuse(struct gate *g, const char *reason, const struct error *err, bool goodbye
 		service_refuse_sender(c, reason, err);
 		return REFUSED;
 	}
-	if (goodbye) {
-		farewell(base_of(s), c->fd, text_of(s, &s->gate->banner_deny), NULL, BANNER_MS);
-		c->fd = -1;
-	}
+	if (goodbye)
+		conn_say_goodbye(c, text_of(s, &s->gate->banner_deny));
+	c->sorry = NULL;
 	conn_refuse(c, reason, LOG_LEVEL_INFO, err);
 	return REFUSED;
 }
@@ -173,6 +174,13 @@ static enum outcome
 greet_admitted(struct gate *g)
 {
 	return deliver(g, &g->c->service->gate->banner_allow);
+}
+
+static enum outcome
+say_hello(struct gate *g)
+{
+	conn_say_hello(g->c);
+	return PASSED;
 }
 
 static enum outcome
@@ -379,15 +387,17 @@ pass(struct gate *g)
 	conn_start(c);
 }
 
+static const gate_step steps[] = { greet, ask_name, ask_wrappers, ask_ident, greet_admitted, NULL };
+
+/* A client that has named a service hears first of all whether it gets it. */
+static const gate_step steps_of_named[] = { ask_name, ask_wrappers,   ask_ident, say_hello,
+					    greet,    greet_admitted, NULL };
+
 static void
 go_on(struct gate *g)
 {
-	static enum outcome (*const steps[])(struct gate *) = {
-		greet, ask_name, ask_wrappers, ask_ident, greet_admitted,
-	};
-
-	while (g->step < sizeof(steps) / sizeof(steps[0])) {
-		enum outcome o = steps[g->step++](g);
+	while (*g->step) {
+		enum outcome o = (*g->step++)(g);
 
 		if (o == WAITS)
 			g->waited = true;
@@ -403,6 +413,7 @@ gate_enter(struct conn *c)
 	struct gate *g = xcalloc(1, sizeof(*g));
 
 	g->c = c;
+	g->step = c->sorry ? steps_of_named : steps;
 	c->gate = g;
 	go_on(g);
 }
@@ -413,8 +424,14 @@ gate_abandon(struct conn *c)
 	struct error err = { 0 };
 
 	error_set(&err, 0, "the service stops before the client is let in");
-	leave(c->gate);
-	conn_refuse(c, "stopping", LOG_LEVEL_INFO, &err);
+	if (c->wait) {
+		leave(c->gate);
+		conn_refuse(c, "stopping", LOG_LEVEL_INFO, &err);
+		return;
+	}
+	/* One that waits for an answer to its question is told that there is none; unless the connection may be
+	 * another program's. */
+	refuse(c->gate, "stopping", &err, c->sorry && !c->gate->wrappers);
 }
 
 void

@@ -200,12 +200,18 @@ registry_drain(struct registry *r)
 	struct service *s;
 
 	r->stopping = true;
+	/* Counted as one until all have been told: the last session of the first is not the end. */
+	r->leaving++;
 	leftovers_close(r);
 	TAILQ_FOREACH(s, &r->services, entry) {
 		service_stop_listening(s);
+		service_send_waiters_away(s);
 		gate_abandon_all(s);
 		retire(s, false);
 	}
+	TAILQ_FOREACH(s, &r->retired, entry)
+		gate_abandon_all(s);
+	r->leaving--;
 	registry_one_less(r);
 }
 
@@ -242,10 +248,13 @@ registry_stop(struct registry *r, bool force)
 
 	r->stopping = r->ending = true;
 	r->forced |= force;
+	r->leaving++;
 	leftovers_close(r);
 	TAILQ_FOREACH(s, &r->services, entry) {
-		if (!before)
+		if (!before) {
 			service_stop_listening(s);
+			service_send_waiters_away(s);
+		}
 		retire(s, force);
 		end_sessions(s, force);
 	}
@@ -255,6 +264,7 @@ registry_stop(struct registry *r, bool force)
 		retire(s, force);
 		end_sessions(s, force);
 	}
+	r->leaving--;
 	registry_one_less(r);
 }
 

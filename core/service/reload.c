@@ -159,10 +159,10 @@ take_step(struct plan *p, const struct step *step, struct reload_counts *n)
 	TAILQ_INSERT_TAIL(&p->next, s, entry);
 }
 
+/* It is in no list any more. */
 static void
 remove_service(struct registry *r, struct service *s)
 {
-	TAILQ_REMOVE(&r->services, s, entry);
 	service_let_sockets_go(s, NULL);
 	service_stop_listening(s);
 	gate_abandon_all(s);
@@ -210,6 +210,7 @@ static void
 carry_out(struct plan *p, struct reload_counts *n)
 {
 	struct registry *r = p->registry;
+	struct service_list gone = TAILQ_HEAD_INITIALIZER(gone);
 	struct service *s;
 
 	/* Counted as one until all have begun, so that "settled" is not told too early. */
@@ -217,16 +218,19 @@ carry_out(struct plan *p, struct reload_counts *n)
 	TAILQ_INIT(&p->next);
 	for (size_t i = 0; i < p->nsteps; i++)
 		take_step(p, &p->steps[i], n);
-	while ((s = TAILQ_FIRST(&r->services))) {
+	TAILQ_CONCAT(&gone, &r->services, entry);
+	TAILQ_CONCAT(&r->services, &p->next, entry);
+	while ((s = TAILQ_FIRST(&gone))) {
+		TAILQ_REMOVE(&gone, s, entry);
 		remove_service(r, s);
 		n->removed++;
 	}
-	TAILQ_CONCAT(&r->services, &p->next, entry);
 	count_sessions(r);
 	r->reloading = true;
 	begin(r);
 	r->reloading = false;
 	leftovers_close_unwanted(r);
+	/* Whoever waits for one of these looks for the name again, among those that have begun. */
 	TAILQ_FOREACH(s, &r->retired, entry)
 		service_send_waiters_away(s);
 	registry_sweep(r);

@@ -13,6 +13,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
+#include "core/net/deliver.h"
 #include "core/service/capture.h"
 #include "core/service/gate.h"
 #include "core/service/leftover.h"
@@ -227,6 +228,8 @@ nofile_calm_cb(evutil_socket_t fd, short what, void *arg)
 static void
 tell_nofile(struct service *s)
 {
+	/* Those who are refused must not keep others waiting. */
+	farewell_cut_all();
 	if (!s->nofile_calm) {
 		log_hold(s, "hold", HOLD_NOFILE);
 		s->nofile_calm = evtimer_new(s->registry->base, nofile_calm_cb, s);
@@ -369,7 +372,7 @@ static void
 refuse_client(struct service *s, const struct client *c, const struct admit_result *r)
 {
 	tell_refusal(s, &c->peer.sa, c->len, c->uid, r);
-	if (s->gate)
+	if (s->gate && s->registry->short_of_files == 0)
 		gate_turn_away(s, c->fd);
 	else
 		close(c->fd);
@@ -498,10 +501,15 @@ service_hand_over(struct service *s, struct conn *from, const char *hello, const
 	const struct sockaddr *peer = (const struct sockaddr *)&from->peer;
 	struct admit_result r;
 	struct conn *c;
+	bool admitted;
 
 	if (makes_wait(s))
 		return HAND_OVER_LATER;
-	if (!let_in(s, peer, from->peer_uid, &r)) {
+	/* The session that has the connection is about to end: it takes no place from the one that follows it. */
+	s->registry->sessions--;
+	admitted = let_in(s, peer, from->peer_uid, &r);
+	s->registry->sessions++;
+	if (!admitted) {
 		if (strcmp(r.reason, "rate") == 0 && s->conf->rate_pause > 0 && begin_pause(s))
 			return HAND_OVER_LATER;
 		tell_refusal(s, peer, from->peer_len, from->peer_uid, &r);
@@ -525,6 +533,7 @@ wake_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	while ((w = TAILQ_FIRST(&s->waiters)) && !makes_wait(s)) {
 		service_wait_no_more(w);
+		w->is_first = true;
 		w->again(w->arg);
 	}
 }
@@ -535,7 +544,11 @@ service_wait(struct service *s, struct service_waiter *w)
 	if (!s->wake)
 		s->wake = evtimer_new(s->registry->base, wake_cb, s);
 	w->service = s;
-	TAILQ_INSERT_TAIL(&s->waiters, w, entry);
+	if (w->is_first)
+		TAILQ_INSERT_HEAD(&s->waiters, w, entry);
+	else
+		TAILQ_INSERT_TAIL(&s->waiters, w, entry);
+	w->is_first = false;
 }
 
 void
@@ -1066,7 +1079,6 @@ service_stop_listening(struct service *s)
 {
 	hold(s, HOLD_STOPPING);
 	refuse_parked(s);
-	service_send_waiters_away(s);
 	rpc_withdraw(s);
 	if (s->rate_timer)
 		evtimer_del(s->rate_timer);

@@ -38,6 +38,7 @@ struct service_listener {
 struct service_waiter {
 	TAILQ_ENTRY(service_waiter) entry;
 	struct service *service; /* NULL: does not wait */
+	bool is_first;           /* whoever has had its turn in vain does not lose it */
 	void (*again)(void *arg);
 	void *arg;
 };
@@ -99,7 +100,7 @@ void service_create_listeners(struct service *);
 /* Listens. The registry is told when everything has been tried. */
 void service_start(struct service *);
 
-/* Stops listening for good. Sessions go on. */
+/* Stops listening for good. Sessions go on; those that wait for it are still to be sent away. */
 void service_stop_listening(struct service *);
 
 /* --- a reload: see reload.c --- */
