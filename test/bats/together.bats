@@ -136,6 +136,7 @@ END
 @test "a session of tcpmux takes no place of -limit from the one that follows it" {
 	occupy
 	kill "$HELPER"
+	# shellcheck disable=SC2153 # occupy sets it
 	cat >xinetd.conf <<END
 service tcpmux
 {
