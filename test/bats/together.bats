@@ -134,10 +134,9 @@ END
 }
 
 @test "a session of tcpmux takes no place of -limit from the one that follows it" {
-	local port
 	occupy
-	port=$PORT
 	kill "$HELPER"
+	# shellcheck disable=SC2153 # occupy sets it
 	cat >xinetd.conf <<END
 service tcpmux
 {
@@ -146,7 +145,7 @@ service tcpmux
 	protocol = tcp
 	wait = no
 	bind = 127.0.0.1
-	port = $port
+	port = $PORT
 }
 service cat
 {
@@ -164,13 +163,13 @@ END
 	SESSION_ID=$DAEMON
 	wait_for_log 'Started working'
 	for _ in 1 2; do
-		[ "$(ask "tcp:127.0.0.1:$port" $'cat\r\nwords')" = $'+Go\r\nwords' ]
+		[ "$(ask "tcp:127.0.0.1:$PORT" $'cat\r\nwords')" = $'+Go\r\nwords' ]
 	done
 	# Somebody else's session counts.
-	connect 4 "$port"
+	connect 4 "$PORT"
 	say 4 cat
 	[ "$(hear 4)" = $'+Go\r' ]
-	[ -z "$(ask "tcp:127.0.0.1:$port" cat)" ]
+	[ -z "$(ask "tcp:127.0.0.1:$PORT" cat)" ]
 	disconnect 4
 }
 
