@@ -14,9 +14,11 @@ struct conversion {
 	struct xinetd_settings defaults; /* borrowed: all that a service can inherit, in the order written */
 	const struct xinetd_entry *bad_defaults;
 	bool has_enabled;
-	struct strlist enabled, disabled;         /* ids */
-	const struct xinetd_setting **enabled_by; /* what has each of the enabled */
-	bool *enabled_found;
+	struct strlist enabled, disabled; /* ids */
+	struct enabled_id {
+		const struct xinetd_setting *by;
+		bool found;
+	} * marks;      /* one for each of the enabled */
 	bool has_rules; /* libwrap has something to say */
 };
 
@@ -46,8 +48,8 @@ add_ids(struct conversion *c, const struct xinetd_setting *t)
 		strlist_add(list, t->values.items[i]);
 		if (list == &c->disabled)
 			continue;
-		c->enabled_by = xrealloc(c->enabled_by, list->n * sizeof(t));
-		c->enabled_by[list->n - 1] = t;
+		c->marks = xrealloc(c->marks, list->n * sizeof(*c->marks));
+		c->marks[list->n - 1] = (struct enabled_id){ .by = t };
 	}
 }
 
@@ -157,7 +159,7 @@ why_off(struct conversion *c, const struct xinetd_entry *e)
 	size_t i = index_of(&c->enabled, id);
 
 	if (i < c->enabled.n)
-		c->enabled_found[i] = true;
+		c->marks[i].found = true;
 	if (is_yes(find_setting(e, KEY_DISABLE)))
 		return "is off: disable = yes";
 	if (c->has_enabled && i == c->enabled.n)
@@ -277,10 +279,9 @@ static void
 tell_unknown_ids(struct conversion *c)
 {
 	for (size_t i = 0; i < c->enabled.n; i++)
-		if (!c->enabled_found[i])
-			foreign_remark(c->out, FOREIGN_WARNING, c->enabled_by[i]->file,
-				       c->enabled_by[i]->line, NULL, "enabled",
-				       "there is no service \"%.60s\"", c->enabled.items[i]);
+		if (!c->marks[i].found)
+			foreign_remark(c->out, FOREIGN_WARNING, c->marks[i].by->file, c->marks[i].by->line,
+				       NULL, "enabled", "there is no service \"%.60s\"", c->enabled.items[i]);
 }
 
 static void
@@ -288,7 +289,6 @@ add_services(struct conversion *c)
 {
 	size_t before = c->out->nservices;
 
-	c->enabled_found = xcalloc(c->enabled.n + 1, sizeof(*c->enabled_found));
 	for (size_t i = 0; i < c->entries->n; i++) {
 		const struct xinetd_entry *e = &c->entries->items[i];
 		const char *off = e->name ? why_off(c, e) : NULL;
@@ -303,8 +303,7 @@ add_services(struct conversion *c)
 		foreign_remark(c->out, FOREIGN_NOTE, c->out->services[before].file,
 			       c->out->services[before].line, NULL, "cps",
 			       "xinetd's own limit, 50 connections a second, holds only where cps is given");
-	free(c->enabled_found);
-	free(c->enabled_by);
+	free(c->marks);
 }
 
 void
