@@ -257,6 +257,10 @@ logged() {
 	logged auth
 }
 
+says_terminal() {
+	grep -q 'you are on a terminal: /dev/pts/' heard
+}
+
 @test "telnet" {
 	printf '#!/bin/sh\necho "you are on a terminal: $(tty)"\n' >login
 	chmod 755 login
@@ -278,8 +282,8 @@ logged() {
 	END
 	: >heard
 	# It ends when there is nothing more to type.
-	client telnet 127.0.0.1 >heard < <(wait_until grep -q 'you are on a terminal: /dev/pts/' heard) || true
-	grep -q 'you are on a terminal: /dev/pts/' heard
+	client telnet 127.0.0.1 >heard < <(wait_until says_terminal) || true
+	says_terminal
 	logged telnet
 }
 
@@ -341,7 +345,7 @@ logged() {
 			user            = backup
 			group           = backup
 			groups          = yes
-			server          = $(ls -d /usr/lib*/amanda/amandad | head -n 1)
+			server          = $(find /usr/lib /usr/libexec -path '*/amanda/amandad' 2>/dev/null | head -n 1)
 			server_args     = -auth=bsdtcp amdump
 		}
 	END
