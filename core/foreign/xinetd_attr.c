@@ -111,6 +111,13 @@ xinetd_in_service(enum xinetd_key key)
 }
 
 bool
+xinetd_keeps_out(enum xinetd_key key)
+{
+	return key == KEY_ONLY_FROM || key == KEY_NO_ACCESS || key == KEY_ACCESS_TIMES || key == KEY_BIND ||
+	       key == KEY_INTERFACE || key == KEY_LIBWRAP || key == KEY_DISABLE;
+}
+
+bool
 xinetd_is_list(enum xinetd_key key)
 {
 	return attrs[key].may & ADD;

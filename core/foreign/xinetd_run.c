@@ -441,6 +441,12 @@ warn_of_args(struct xinetd_service *s, const struct xinetd_setting *t)
 	}
 }
 
+static bool
+stands_behind(const struct xinetd_setting *a, const struct xinetd_setting *b)
+{
+	return a && b && a->line > b->line && a->file == b->file;
+}
+
 static void
 exec_rows(struct xinetd_service *s)
 {
@@ -465,6 +471,11 @@ exec_rows(struct xinetd_service *s)
 	}
 	if (args)
 		warn_of_args(s, args);
+	if (named && stands_behind(xinetd_get(s, KEY_FLAGS), args))
+		xinetd_warn(
+			s, xinetd_get(s, KEY_FLAGS),
+			"NAMEINARGS stands behind server_args and counts all the same; in xinetd the program "
+			"has no name then");
 	strlist_add(&argv, server->values.items[0]);
 	for (size_t i = named; args && i < args->values.n; i++)
 		strlist_add(&argv, args->values.items[i]);
@@ -551,8 +562,9 @@ env_word(struct xinetd_service *s, const struct xinetd_setting *t, const char *w
 static int
 passenv_word(struct xinetd_service *s, const struct xinetd_setting *t, const char *word, struct strlist *out)
 {
+	/* Nothing is passed then. */
 	if (strchr(word, '=') || strcmp(word, "*") == 0) {
-		xinetd_refuse(s, t, "expected the name of a variable, not \"%.60s\"", word);
+		xinetd_warn(s, t, "expected the name of a variable, not \"%.60s\"", word);
 		return -1;
 	}
 	strlist_add(out, word);
@@ -581,11 +593,15 @@ static void
 nice_row(struct xinetd_service *s)
 {
 	const struct xinetd_setting *t = xinetd_get(s, KEY_NICE);
+	const char *word;
 	int64_t n;
 
 	if (!t)
 		return;
-	if (parse_int(t->values.items[0], INT32_MIN, INT32_MAX, &n, NULL) < 0) {
+	word = t->values.items[0];
+	if (*word == '+' && is_number(word + 1))
+		word++;
+	if (parse_int(word, INT32_MIN, INT32_MAX, &n, NULL) < 0) {
 		xinetd_refuse(s, t, "expected a whole number, not \"%.60s\"", t->values.items[0]);
 		return;
 	}
