@@ -31,6 +31,8 @@ declare -A differences=(
 	[form]='runs here: a form that xinetd drops the entry for ({ in the first line, carriage returns, default); warned of'
 	[after]='runs here: an entry behind text that belongs to none, with which xinetd drops the next one; an error'
 	[user]='runs here: a redirect, which needs no user; warned of'
+	[comment]='runs here: a comment behind a value, with which xinetd lacks a port, a user or a server; warned of'
+	[sensor]='runs here: a sensor without type = INTERNAL; warned of'
 	[hours]='runs here: access_times up to 24:00, as in the manual of xinetd'
 	[load]='runs here: max_load = 0, as in the samples of xinetd; warned of'
 	[log]='runs here: RECORD, or a second log_type; warned of'
@@ -49,6 +51,7 @@ declare -A differences=(
 	[number]='refused here: a number or a time that xinetd reads a part of'
 	[limit]='holds here: a limit with a comment behind it, which xinetd overlooks; warned of'
 	[argv0]='runs with its name here: NAMEINARGS behind server_args, with which xinetd loses it; warned of'
+	[nice]='the lowest here: a priority that there is not; warned of'
 	[source]='not here: per_source with wait = yes, where there is one program; noted'
 	[world]='depends on the machine: a name, program, user, port or port mapper that xinetd did not find'
 )
@@ -96,10 +99,12 @@ less=(
 	'wants type = UNLISTED' port
 	'^warning.*(line of its own|carriage return|byte order mark|taken for defaults|comment behind [{}] )' form
 	'^warning.*wants a user' user
+	'^warning.*wants type = INTERNAL' sensor
 	'^warning.*max_load: 0 is no limit' load
 	'^warning.*(RECORD has no effect|log_type: was given before)' log
 	'^warning.*wants wait = yes' wait
 	'^error.*(expected service, defaults|} alone)' after
+	'^warning.* [a-z_0-9]*: what stands behind # is a comment' comment
 )
 
 why() {
@@ -220,6 +225,8 @@ why_other() {
 		:
 	elif [ "$key" = argv ]; then
 		why "$id" '^warning.* flags: NAMEINARGS stands behind' argv0
+	elif [ "$key" = nice ]; then
+		why "$id" '^warning.* nice: priorities' nice
 	elif [ "$key" = per_source ]; then
 		why "$id" '^note.* per_source: has no effect with wait' source
 	fi

@@ -250,13 +250,20 @@ is_word(const struct strlist *words, size_t i, const char *word)
 	return i < words->n && strcasecmp(words->items[i], word) == 0;
 }
 
-/* "default" is nothing for xinetd: what stands in it would be lost. */
+/* What is nothing for xinetd, so that who is kept out by it would not be. */
+static bool
+is_nearly_defaults(const struct strlist *words)
+{
+	static const char *const near[] = { "default", "default:", "defaults:", NULL };
+
+	return words->n && xinetd_word(words->items[0], near) >= 0 &&
+	       (words->n == 1 || strcmp(words->items[1], "{") == 0);
+}
+
 static bool
 is_defaults(const struct strlist *words)
 {
-	if (is_word(words, 0, "defaults"))
-		return true;
-	return is_word(words, 0, "default") && (words->n == 1 || strcmp(words->items[1], "{") == 0);
+	return is_word(words, 0, "defaults") || is_nearly_defaults(words);
 }
 
 /* Whether a line in an entry is the head of another one. */
@@ -366,7 +373,7 @@ begin_entry(struct source *s, const struct strlist *words, bool *opened)
 	size_t n = is_service ? 2 : 1;
 
 	strlist_copy(&w, words);
-	if (is_word(&w, 0, "default"))
+	if (is_nearly_defaults(&w))
 		tell(s, FOREIGN_WARNING, NULL, "is taken for defaults; xinetd does not read it");
 	if (drop_comment(&w, 1))
 		tell(s, FOREIGN_WARNING, NULL,

@@ -46,19 +46,17 @@ read_types(struct xinetd_service *s)
 	static const char *const words[] = { "RPC",        "INTERNAL", "UNLISTED", "TCPMUX",
 					     "TCPMUXPLUS", "SPECIAL",  NULL };
 
-	for (size_t i = 0; i < s->entry->settings.n; i++) {
-		const struct xinetd_setting *t = &s->entry->settings.items[i];
+	const struct xinetd_setting *t = xinetd_get(s, KEY_TYPE);
 
-		for (size_t j = 0; t->key == KEY_TYPE && j < t->values.n; j++) {
-			int word = xinetd_word(t->values.items[j], words);
+	for (size_t i = 0; t && i < t->values.n; i++) {
+		int word = xinetd_word(t->values.items[i], words);
 
-			if (word < 0)
-				xinetd_refuse(s, t, "\"%.60s\" is no type", t->values.items[j]);
-			else if (strcmp(words[word], "SPECIAL") == 0)
-				xinetd_warn(s, t, "SPECIAL has no effect");
-			else
-				s->types |= 1U << word;
-		}
+		if (word < 0)
+			xinetd_refuse(s, t, "\"%.60s\" is no type", t->values.items[i]);
+		else if (strcmp(words[word], "SPECIAL") == 0)
+			xinetd_warn(s, t, "SPECIAL has no effect");
+		else
+			s->types |= 1U << word;
 	}
 }
 
@@ -380,6 +378,8 @@ sensor_rows(struct xinetd_service *s)
 	const struct xinetd_setting *flags = xinetd_get(s, KEY_FLAGS), *t = xinetd_get(s, KEY_DENY_TIME);
 	int64_t minutes;
 
+	if (!(s->types & TYPE_INTERNAL))
+		xinetd_warn(s, flags, "xinetd wants type = INTERNAL for a sensor");
 	xinetd_row1(s, flags, NULL, "handler", "discard");
 	if (!t || strcasecmp(t->values.items[0], "never") == 0)
 		xinetd_row1(s, t ? t : flags, NULL, "ban", "0");

@@ -449,6 +449,7 @@ repetitions(void)
 		{ "instances = 1\ninstances = 2", "the first one counts" },
 		{ "bind = 127.0.0.1\ninterface = 127.0.0.2", "the first one counts" },
 		{ "flags = IPv4\nflags = IPv6", "the first one counts" },
+		{ "type = UNLISTED\ntype = RPC", "the first one counts" },
 		{ "server_args = a\nserver_args = b", "the first one counts" },
 		{ NULL, NULL },
 	};
@@ -474,7 +475,7 @@ repetitions(void)
 	all_are_warned_of(warned);
 	all_become(values);
 	read_service("", "type = UNLISTED\ntype = INTERNAL\nserver = /x");
-	ok(is_refused("s") && remarked(FOREIGN_ERROR, 0, "no internal service"), "the words of type add up");
+	ok(runs("s") && !strcmp(row("s", "exec"), "/x"), "of two types the first counts as well");
 }
 
 /* --- includes --- */
@@ -678,6 +679,8 @@ bad_defaults(void)
 	read_text("default\n{\nonly_from = 10.0.0.1\n}\n" ENTRY("s", "1"));
 	ok(!strcmp(row("s", "allow"), "10.0.0.1") && remarked(FOREIGN_WARNING, 1, "taken for defaults"),
 	   "\"default\" is taken for defaults, which xinetd overlooks");
+	read_text("Defaults:\n{\nonly_from = 10.0.0.1\n}\n" ENTRY("s", "1"));
+	is(row("s", "allow"), "10.0.0.1", "so is a colon behind it");
 	read_text("{% if strict %}\ndefaults {\nonly_from = 10.0.0.1\n}\n{% endif %}\n" ENTRY("s", "1"));
 	is(row("s", "allow"), "10.0.0.1", "text in front of defaults does not take them along");
 	read_text("defaults\n{\nlog_on_failure = RECORD\n}\n" ENTRY("s", "1") ENTRY("t", "2")
