@@ -26,15 +26,28 @@ declare -A verdicts=() counts=()
 
 # What a service may be refused for, as a pattern of the remark.
 declare -A reasons=(
-	[port]='is not in /etc/services|expected a port from'
+	[port]='is not in /etc/services|expected a port from|expected PORT, ADDRESS:PORT'
 	[template]='the placeholder of a template'
-	[other]='is no entry: '
-	[family]='is no IPv[46] address|none of its hosts'
-	[kind]='sockets are not supported|expected (tcp, udp or unix|wait or nowait)|the form of HP-UX'
-	[internal]='there is no internal service'
-	[field]=' is missing|a field is missing'
-	[unit]='there is no .*\.service'
-	[file]='EnvironmentFile: open '
+	[other]='is no entry: |expected KEY = VALUE|expected \.include'
+	[family]='is no IPv[46] address|none of its hosts|expected an IPv4 address'
+	[place]='is no host and no address|where it listens is not known|there is no address to listen on'
+	[kind]='sockets are not supported|expected (tcp, udp or unix|wait or nowait|stream or dgram)|are streams only|is no socket|is for unix sockets|are for unix sockets'
+	[together]='does not go with|is a stream over TCP|a tcpmux service is nowait|datagrams need|is a unix socket: expected unix'
+	[rpc]='of an RPC program|the form of HP-UX|RPC over unix'
+	[unix]='expected (:USER:GROUP|the path of a unix socket)'
+	[internal]='there is no internal service|behind tcpmux/'
+	[field]=' is missing|a field is missing|program: is empty'
+	[user]='expected USER or USER:GROUP'
+	[program]='expected (an absolute path|a program|the absolute path)|in one are not supported|shell is not supported'
+	[value]='expected (a number|a size|a time|rcvbuf=|yes or no|one value|at most three|less than|one file|socket or null)|is given twice|lets nobody in'
+	[policy]='IPsec policies'
+	[quote]='a quote is not closed|path with a quote|no escape|stands for no character'
+	[text]='control character|zero byte|is larger than'
+	[unit]='there is no .*\.service|the service unit is empty|is masked|expected one ExecStart'
+	[later]='only known once a client has come'
+	[nowhere]='a user of its own is not made|: is not supported|is not supported$|and is not run'
+	[unknown]=' is unknown'
+	[file]='EnvironmentFile: |\.include: |: (open|read) |includes itself|included too deeply'
 )
 
 reason_of() {
@@ -50,7 +63,7 @@ reason_of() {
 
 # The lines with an entry of the usual form, found without the reader.
 entry_lines() {
-	awk '!/^#/ && NF > 5 && $2 ~ /^(stream|dgram|raw|rdm|seqpacket)$/ { print NR }' "$1"
+	awk '!/^[ \t]*#/ && NF > 5 && $2 ~ /^(stream|dgram|raw|rdm|seqpacket)$/ { print NR }' "$1"
 }
 
 silent_lines() {

@@ -28,16 +28,19 @@ declare -A verdicts=() differing=()
 
 declare -A differences=(
 	[port]='runs here: a port without UNLISTED that is not in /etc/services; warned of'
-	[form]='runs here: a form that xinetd drops the entry for ({ in the first line, carriage returns); warned of'
+	[form]='runs here: a form that xinetd drops the entry for ({ in the first line, carriage returns, default); warned of'
 	[after]='runs here: an entry behind text that belongs to none, with which xinetd drops the next one; an error'
 	[user]='runs here: a redirect, which needs no user; warned of'
+	[comment]='runs here: a comment behind a value, with which xinetd lacks a port, a user or a server; warned of'
+	[sensor]='runs here: a sensor without type = INTERNAL; warned of'
 	[hours]='runs here: access_times up to 24:00, as in the manual of xinetd'
 	[load]='runs here: max_load = 0, as in the samples of xinetd; warned of'
 	[log]='runs here: RECORD, or a second log_type; warned of'
 	[wait]='runs here: an internal datagram service with wait = no; warned of'
 	[defaults]='runs here: xinetd ends over its defaults; who does not inherit the mistake runs'
-	[off]='off here: xinetd overlooks disable = yes with a comment behind it; warned of'
-	[count]='refused here: a wrong number of values, which xinetd overlooks'
+	[off]='off here: disable = yes with a comment behind it, or +=, and commas in disabled; xinetd overlooks it; warned of'
+	[count]='refused here: a wrong number of values, or an operator that does not fit, which xinetd overlooks'
+	[typo]='refused here: a wrong name for what keeps clients out, which xinetd overlooks'
 	[list]='refused here: an address that means nothing, with which xinetd lets nobody in, or everybody'
 	[group]='refused here: a number as user without an account and a group, which xinetd takes for the group'
 	[path]='refused here: a server that is no absolute path'
@@ -45,7 +48,10 @@ declare -A differences=(
 	[socket]='refused here: neither tcp nor udp, or a datagram program with wait = no'
 	[wrappers]='refused here: wait = yes where hosts.allow or hosts.deny has rules'
 	[name]='refused here: more than a name behind service'
+	[number]='refused here: a number or a time that xinetd reads a part of'
 	[limit]='holds here: a limit with a comment behind it, which xinetd overlooks; warned of'
+	[argv0]='runs with its name here: NAMEINARGS behind server_args, with which xinetd loses it; warned of'
+	[nice]='the lowest here: a priority that there is not; warned of'
 	[source]='not here: per_source with wait = yes, where there is one program; noted'
 	[world]='depends on the machine: a name, program, user, port or port mapper that xinetd did not find'
 )
@@ -53,13 +59,13 @@ declare -A differences=(
 # Whether there are placeholders outside of comments; ${IFS} is none, because shells put it in.
 is_template() {
 	# shellcheck disable=SC2016 # a pattern
-	grep -v '^[[:space:]]*#' "$1" | sed 's/\${IFS}//g' |
-		grep -qE '<%|%>|\{\{|\{%|@[A-Za-z_]+@|\$\{?[A-Za-z_]|<[a-z ]+>'
+	grep -av '^[[:space:]]*#' "$1" | LC_ALL=C sed 's/\${IFS}//g' |
+		grep -aqE '<%|%>|\{\{|\{%|@[A-Za-z_]+@|\$\{?[A-Za-z_]|<[a-z ]+>'
 }
 
 # The ids of the services that run, one a line.
 xinetd_ids() {
-	sed -n 's/^\t\tid = //p' "$1" | LC_ALL=C sort -u
+	sed -n 's/^\t\tid = //p' "$1" | plain | LC_ALL=C sort -u
 }
 
 # Of what tool/foreign prints, the ids of services with that state; of this file only, because includes
@@ -68,16 +74,18 @@ our_ids() {
 	awk -v state="$1" -v file="$2:" '
 	function flush() { if (id != "") print id; id = "" }
 	/^service / { flush(); if ($3 == state && index($0, "# " file)) id = $2 }
-	/^  id = / && id != "" { sub(/^  id = /, ""); sub(/  # .*/, ""); gsub(/"/, ""); id = $0 }
+	/^  id = / && id != "" { sub(/^  id = /, ""); sub(/  # .*/, ""); id = $0 }
 	!/^  / && !/^service / { flush() }
-	END { flush() }' "$work/ours" | LC_ALL=C sort -u
+	END { flush() }' "$work/ours" | plain | LC_ALL=C sort -u
 }
 
 # The name of a difference: of a service that xinetd has and we have not, and the other way round. A
 # pattern for the remarks about it, and the name.
 more=(
-	'^warning.* disable: .*comment' off
-	': expected (one value|two values|a value)' count
+	'^warning.* disable: (.*comment|is taken as)' off
+	'^warning.* disabled: ends a name' off
+	': expected (one value|two values|a value)|does not take [+-]=' count
+	'^error.* did you mean ' typo
 	'^error.* (only_from|no_access): ' list
 	'^error.* user: .*group is needed' group
 	'^error.* server: .*absolute path' path
@@ -85,15 +93,18 @@ more=(
 	'^error.*(cannot be served|neither tcp nor udp|needs wait = yes)' socket
 	'^error.*NOLIBWRAP' wrappers
 	'^error.*expected nothing more' name
+	'^error.* (instances|per_source|cps|max_load|nice|port|rlimit_[a-z]*|access_times): expected' number
 )
 less=(
 	'wants type = UNLISTED' port
-	'^warning.*(line of its own|carriage return|byte order mark)' form
+	'^warning.*(line of its own|carriage return|byte order mark|taken for defaults|comment behind [{}] )' form
 	'^warning.*wants a user' user
+	'^warning.*wants type = INTERNAL' sensor
 	'^warning.*max_load: 0 is no limit' load
 	'^warning.*(RECORD has no effect|log_type: was given before)' log
 	'^warning.*wants wait = yes' wait
 	'^error.*(expected service, defaults|} alone)' after
+	'^warning.* [a-z_0-9]*: what stands behind # is a comment' comment
 )
 
 why() {
@@ -116,7 +127,7 @@ why_less() {
 		echo defaults
 	elif why "$id" "${less[@]}"; then
 		:
-	elif grep -qE '^[[:space:]]*access_times.*24:00' "$input"; then
+	elif grep -aqE '^[[:space:]]*access_times.*24:00' "$input"; then
 		echo hours
 	elif grep -qE 'bad address|is not executable|Unknown (user|group)|pmap_set|bind failed|failed to start' "$log"; then
 		echo world
@@ -137,17 +148,42 @@ verdict() {
 	fi
 }
 
+# Without quotes and backslashes, because only one side has them; and other bytes than ASCII as one of them
+# writes them.
+plain() {
+	perl -pe 's/["\\]//g; s/([^ -~\n])/sprintf("x%02x", ord $1)/ge'
+}
+
 # "ID KEY VALUE" for what can be compared of the services that xinetd runs: where they listen, what they
-# run, and their limits. No quotes and backslashes, because only one side has them.
+# run, and their limits.
 xinetd_values() {
 	awk -F ' = ' '
+	function flush() {
+		if (id == "")
+			return
+		for (key in inherited)
+			if (!(key in has))
+				has[key] = inherited[key]
+		for (key in has)
+			print id, key, has[key]
+		id = ""
+	}
+	function rate(text) {
+		split(text, n, /[: ]/)
+		return n[3] " " n[5]
+	}
+	# The dump has them with the defaults only, not with a service that inherits them.
+	/^\tInstances = [1-9]/ { inherited["instances"] = $2 }
+	/^\tCPS = max conn:[1-9]/ { inherited["cps"] = rate($2) }
+	/^Service = / { flush(); split("", has) }
 	/^\t\tid = / { id = $2 }
-	/^\t\tport = [1-9]/ { print id, "port", $2 }
-	/^\t\tServer argv = / { sub(/^\t\tServer argv = /, ""); print id, "argv", $0 }
-	/^\t\tInstances = [1-9]/ { print id, "instances", $2 }
-	/^\t\tPER_SOURCE = [1-9]/ { print id, "per_source", $2 }
-	/^\t\tNice = / { print id, "nice", $2 }
-	/^\t\tCPS = / { split($2, n, /[: ]/); if (n[3] > 0) print id, "cps", n[3], n[5] }' "$1" | tr -d '\042\134' | LC_ALL=C sort -u
+	/^\t\tport = [1-9]/ { has["port"] = $2 }
+	/^\t\tServer argv =/ { sub(/^\t\tServer argv = */, ""); has["argv"] = $0 }
+	/^\t\tInstances = / { has["instances"] = $2 }
+	/^\t\tPER_SOURCE = [1-9]/ { has["per_source"] = $2 }
+	/^\t\tNice = / { has["nice"] = $2 }
+	/^\t\tCPS = / { has["cps"] = rate($2) }
+	END { flush() }' "$1" | grep -avE ' (instances (UNLIMITED|0)|cps 0 .*)$' | plain | LC_ALL=C sort -u
 }
 
 our_values() {
@@ -180,13 +216,17 @@ our_values() {
 	key == "instances" || key == "per_source" || key == "nice" { has[key] = value }
 	key == "rate" { sub("/1s", "", value); rate = value; has["cps"] = rate " 0" }
 	key == "rate_pause" { sub("s", "", value); has["cps"] = rate " " value }
-	END { flush() }' "$work/ours" | tr -d '\042\134' | LC_ALL=C sort -u
+	END { flush() }' "$work/ours" | plain | LC_ALL=C sort -u
 }
 
 why_other() {
 	local id=$1 key=$2
 	if why "$id" "^warning.* $key: .*comment" limit; then
 		:
+	elif [ "$key" = argv ]; then
+		why "$id" '^warning.* flags: NAMEINARGS stands behind' argv0
+	elif [ "$key" = nice ]; then
+		why "$id" '^warning.* nice: priorities' nice
 	elif [ "$key" = per_source ]; then
 		why "$id" '^note.* per_source: has no effect with wait' source
 	fi

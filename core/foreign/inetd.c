@@ -29,6 +29,7 @@ struct source {
 	const char *p;
 	int line;
 	struct strlist hosts; /* of the last line that was a host alone */
+	int bad_hosts;        /* a line that was to be such a one; 0 if there is none */
 	bool quoted;          /* a word of the entry was in quotes */
 };
 
@@ -245,6 +246,24 @@ too_short(struct source *s, struct inetd_entry *e, const struct strlist *words)
 		  "is missing: expected SERVICE SOCKET-TYPE PROTOCOL WAIT USER PROGRAM ARGUMENTS");
 }
 
+/* Where a line that says where services listen cannot be read, they do not listen everywhere instead. */
+static void
+check_place(struct source *s, struct inetd_entry *e, const char *service)
+{
+	if (s->bad_hosts && *service != '/' && !strchr(service, ':') && strncmp(service, "tcpmux/", 7) != 0)
+		inetd_bad(s->reader->out, e, "service", "where it listens is not known: see line %d",
+			  s->bad_hosts);
+}
+
+static bool
+has_control(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ')
+			return true;
+	return false;
+}
+
 static void
 read_positional(struct source *s, struct inetd_entry *e, const struct strlist *words)
 {
@@ -263,12 +282,18 @@ read_positional(struct source *s, struct inetd_entry *e, const struct strlist *w
 	}
 	inetd_socktype(f, e, words->items[1]);
 	inetd_protocol(f, e, words->items[2]);
+	check_place(s, e, words->items[0]);
 	inetd_service(f, e, words->items[0], &s->hosts);
 	inetd_wait(f, e, words->items[3]);
 	inetd_user(f, e, words->items[4]);
 	e->server = xstrdup(words->n > 5 ? words->items[5] : words->items[4]);
 	for (size_t i = FIELDS; i < words->n; i++)
 		strlist_add(&e->argv, words->items[i]);
+	/* A text whose lines end with a carriage return alone is one line. */
+	for (size_t i = 0; i < words->n; i++)
+		if (has_control(words->items[i]))
+			inetd_bad(f, e, "arguments", "there is a control character in \"%.60s\"",
+				  words->items[i]);
 	if (s->quoted)
 		inetd_say(f, FOREIGN_NOTE, e, "arguments",
 			  "quotes keep a word together, as on FreeBSD and NetBSD; other inetds pass them on");
@@ -551,6 +576,8 @@ complete_keyed(struct source *s, struct inetd_entry *e, struct keyed *k)
 	inetd_protocol(f, e, k->protocol);
 	bound = e->hosts;
 	e->hosts = (struct strlist){ 0 };
+	if (!bound.n)
+		check_place(s, e, k->service);
 	free(e->service);
 	e->service = NULL;
 	inetd_service(f, e, k->service, bound.n ? &bound : &s->hosts);
@@ -655,13 +682,34 @@ read_directive(struct source *s)
 	strlist_clear(&words);
 }
 
+/* HOST,HOST: for the services below. False: it is another line. */
+static bool
+read_hosts(struct source *s, int line, const struct strlist *words)
+{
+	const char *word = words->items[0];
+	bool apart = words->n > 1 && strcmp(words->items[1], ":") == 0;
+	size_t len = strlen(word), used = apart ? 2 : 1;
+
+	if (!apart && (len < 2 || word[len - 1] != ':'))
+		return false;
+	if (words->n > used && *words->items[used] != '#') {
+		s->bad_hosts = line;
+		return false;
+	}
+	if (words->n > used)
+		remark(s, FOREIGN_WARNING, line, NULL, NULL,
+		       "what stands behind # is a comment here; inetd does not know such comments");
+	s->bad_hosts = 0;
+	inetd_hosts(word, apart ? len : len - 1, &s->hosts);
+	return true;
+}
+
 static void
 read_line(struct source *s)
 {
 	struct strlist words = { 0 };
 	int line = s->line;
 	struct inetd_entry *e;
-	size_t len;
 
 	if (!read_words(s, &words)) {
 		e = add_entry(s, line);
@@ -670,10 +718,7 @@ read_line(struct source *s)
 		strlist_clear(&words);
 		return;
 	}
-	len = words.n ? strlen(words.items[0]) : 0;
-	if (words.n == 1 && len > 1 && words.items[0][len - 1] == ':') {
-		inetd_hosts(words.items[0], len - 1, &s->hosts);
-	} else if (words.n) {
+	if (words.n && !read_hosts(s, line, &words)) {
 		e = add_entry(s, line);
 		read_positional(s, e, &words);
 	}
@@ -755,8 +800,10 @@ read_file(struct reader *r, const char *path, const struct source *parent)
 		remark(&s, FOREIGN_ERROR, 0, NULL, NULL, err.text);
 		r->out->unreadable |= !parent;
 	} else {
-		if (parent)
+		if (parent) {
 			strlist_copy(&s.hosts, &parent->hosts);
+			s.bad_hosts = parent->bad_hosts;
+		}
 		/* Some editors leave a mark at the beginning. */
 		s.p = strncmp(t.s, "\xef\xbb\xbf", 3) == 0 ? t.s + 3 : t.s;
 		read_source(&s);

@@ -414,12 +414,28 @@ tell_fate(struct conversion *c, const struct unit *unit, enum fate fate)
 	strlist_clear(&keys);
 }
 
+/* A slip of the pen in what keeps clients out, or root away, is no reason to do without it. */
+static void
+tell_unknown(struct conversion *c, const struct unit_setting *u)
+{
+	static const char *const closing[] = {
+		"IPAddressAllow", "IPAddressDeny", "SocketMode", "BindToDevice", "User", "Group", NULL
+	};
+	const char *near = strlen(u->key) < 32 ? text_nearest(u->key, closing) : NULL;
+
+	if (near)
+		conv_say(c, FOREIGN_ERROR, u, "is unknown; did you mean %s? More would be open without it",
+			 near);
+	else
+		conv_say(c, FOREIGN_WARNING, u, "is unknown and not kept");
+}
+
 static void
 tell_fates(struct conversion *c, const struct unit *unit)
 {
 	for (size_t i = 0; i < unit->n; i++)
 		if (*unit->settings[i].value && fate_of(&unit->settings[i]) < 0)
-			conv_say(c, FOREIGN_WARNING, &unit->settings[i], "is unknown and not kept");
+			tell_unknown(c, &unit->settings[i]);
 	for (int fate = FATE_QUIET + 1; fate < FATES; fate++)
 		tell_fate(c, unit, (enum fate)fate);
 }

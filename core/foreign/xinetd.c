@@ -12,7 +12,8 @@ struct conversion {
 	struct foreign *out;
 	const struct xinetd_entries *entries;
 	struct xinetd_settings defaults; /* borrowed: all that a service can inherit, in the order written */
-	const struct xinetd_entry *bad_defaults;
+	const char *bad_file;            /* what is wrong with the defaults as a whole, or NULL */
+	int bad_line;
 	bool has_enabled;
 	struct strlist enabled, disabled; /* ids */
 	struct enabled_id {
@@ -31,6 +32,20 @@ defaults_remark(struct conversion *c, enum foreign_kind kind, const struct xinet
 	foreign_remark(c->out, kind, t->file, t->line, NULL, t->name, "%s", text);
 }
 
+/* What is switched off by a list with commas was meant to be off. */
+static void
+disabled_ids(struct conversion *c, const struct xinetd_setting *t, const char *word)
+{
+	char *copy = xstrdup(word), *rest = copy, *id;
+
+	if (strchr(word, ','))
+		defaults_remark(c, FOREIGN_WARNING, t, "ends a name at a comma; xinetd takes it as a part");
+	while ((id = strsep(&rest, ",")))
+		if (*id)
+			strlist_add(&c->disabled, id);
+	free(copy);
+}
+
 /* `-=` takes a service away from those that run, never from those that do not. */
 static void
 add_ids(struct conversion *c, const struct xinetd_setting *t)
@@ -45,22 +60,49 @@ add_ids(struct conversion *c, const struct xinetd_setting *t)
 	if (t->op == OP_REMOVE)
 		list = &c->disabled;
 	for (size_t i = 0; i < t->values.n; i++) {
-		strlist_add(list, t->values.items[i]);
-		if (list == &c->disabled)
+		if (list == &c->disabled) {
+			disabled_ids(c, t, t->values.items[i]);
 			continue;
+		}
+		strlist_add(list, t->values.items[i]);
 		c->marks = xrealloc(c->marks, list->n * sizeof(*c->marks));
 		c->marks[list->n - 1] = (struct enabled_id){ .by = t };
 	}
 }
 
 static void
+bad_defaults(struct conversion *c, const char *file, int line)
+{
+	if (c->bad_file)
+		return;
+	c->bad_file = file;
+	c->bad_line = line;
+}
+
+/* Whether the first value is the word. */
+static bool
+is_value(const struct xinetd_setting *t, const char *word)
+{
+	return t && t->values.n == 1 && strcasecmp(t->values.items[0], word) == 0;
+}
+
+/* An attribute that nobody knows, or that has no effect in a service. Whether the service would be more open
+ * than was meant: then it is an error. */
+static bool
 unknown(struct foreign *out, const struct xinetd_setting *t, const char *service)
 {
 	const char *near = xinetd_nearest(t->name);
+	enum xinetd_key meant = near ? xinetd_key(near) : KEY_UNKNOWN;
+	bool open = xinetd_keeps_out(meant) && (service || xinetd_in_defaults(meant));
 
-	foreign_remark(out, FOREIGN_WARNING, t->file, t->line, service, t->name,
-		       "is no attribute and has no effect%s%s%s", near ? "; did you mean " : "",
-		       near ? near : "", near ? "?" : "");
+	if (service && meant == KEY_ENABLED) {
+		near = "disable";
+		open = is_value(t, "no");
+	}
+	foreign_remark(out, open ? FOREIGN_ERROR : FOREIGN_WARNING, t->file, t->line, service, t->name,
+		       "is no attribute and has no effect%s%s%s%s", near ? "; did you mean " : "",
+		       near ? near : "", near ? "?" : "", open ? " More would be open without it" : "");
+	return open;
 }
 
 static void
@@ -79,7 +121,8 @@ default_setting(struct conversion *c, const struct xinetd_settings *from, size_t
 
 	warn_of_comment(c->out, t, NULL);
 	if (t->key == KEY_UNKNOWN) {
-		unknown(c->out, t, NULL);
+		if (unknown(c->out, t, NULL))
+			bad_defaults(c, t->file, t->line);
 	} else if (!xinetd_in_defaults(t->key)) {
 		defaults_remark(c, FOREIGN_WARNING, t, "has no effect in defaults");
 	} else if (!xinetd_in_service(t->key)) {
@@ -111,8 +154,7 @@ gather_defaults(struct conversion *c)
 			continue;
 		foreign_remark(c->out, FOREIGN_ERROR, e->file, e->bad_line, NULL, NULL, "defaults: %s",
 			       e->bad);
-		if (!c->bad_defaults)
-			c->bad_defaults = e;
+		bad_defaults(c, e->file, e->bad_line);
 	}
 }
 
@@ -145,12 +187,6 @@ index_of(const struct strlist *ids, const char *id)
 	return i;
 }
 
-static bool
-is_yes(const struct xinetd_setting *t)
-{
-	return t && t->values.n == 1 && strcasecmp(t->values.items[0], "yes") == 0;
-}
-
 /* Why an entry is no service at all, or NULL. */
 static const char *
 why_off(struct conversion *c, const struct xinetd_entry *e)
@@ -160,7 +196,7 @@ why_off(struct conversion *c, const struct xinetd_entry *e)
 
 	if (i < c->enabled.n)
 		c->marks[i].found = true;
-	if (is_yes(find_setting(e, KEY_DISABLE)))
+	if (is_value(find_setting(e, KEY_DISABLE), "yes"))
 		return "is off: disable = yes";
 	if (c->has_enabled && i == c->enabled.n)
 		return "is off: it is not in the list of enabled services";
@@ -176,6 +212,9 @@ note_off(struct conversion *c, const struct xinetd_entry *e, const char *why)
 
 	if (disable)
 		warn_of_comment(c->out, disable, id_of(e));
+	if (disable && disable->op != OP_SET)
+		foreign_remark(c->out, FOREIGN_WARNING, disable->file, disable->line, id_of(e), disable->name,
+			       "is taken as disable = yes; xinetd overlooks such an operator");
 	foreign_remark(c->out, FOREIGN_NOTE, e->file, e->line, id_of(e), NULL, "%s", why);
 	if (e->bad)
 		foreign_remark(c->out, FOREIGN_WARNING, e->file, e->bad_line, id_of(e), NULL, "%s", e->bad);
@@ -233,7 +272,10 @@ check_setting(struct xinetd_service *s, size_t i)
 
 	warn_of_comment(s->out, t, s->to->name);
 	if (t->key == KEY_UNKNOWN)
-		unknown(s->out, t, s->to->name);
+		s->to->refused |= unknown(s->out, t, s->to->name);
+	else if ((t->key == KEY_DISABLED && !is_value(t, "no")) ||
+		 (t->key == KEY_ENABLED && is_value(t, "no")))
+		xinetd_refuse(s, t, "has an effect in defaults only; did you mean disable = yes?");
 	else if (!xinetd_in_service(t->key))
 		xinetd_warn(s, t, "has an effect in defaults only");
 	else if (xinetd_is_repeated(&s->entry->settings, i))
@@ -263,10 +305,10 @@ add_service(struct conversion *c, const struct xinetd_entry *e)
 		foreign_remark(c->out, FOREIGN_ERROR, e->file, e->bad_line, name, NULL, "%s", e->bad);
 		s.to->refused = true;
 	}
-	if (c->bad_defaults)
+	if (c->bad_file)
 		xinetd_refuse(&s, NULL,
 			      "is refused, because the defaults it would inherit are not right (%s:%d)",
-			      c->bad_defaults->file, c->bad_defaults->bad_line);
+			      c->bad_file, c->bad_line);
 	for (size_t i = 0; i < e->settings.n; i++)
 		check_setting(&s, i);
 	if (disable && disable->values.n == 1 && strcasecmp(disable->values.items[0], "no") != 0)

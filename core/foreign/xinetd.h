@@ -118,6 +118,9 @@ const char *xinetd_nearest(const char *name);
 bool xinetd_in_defaults(enum xinetd_key);
 bool xinetd_in_service(enum xinetd_key);
 
+/* Whether a service that lacks it is open to more clients. */
+bool xinetd_keeps_out(enum xinetd_key);
+
 /* Whether `+=` adds to the values that there are. */
 bool xinetd_is_list(enum xinetd_key);
 

@@ -9,17 +9,8 @@
 /* How many values an attribute has. */
 enum { ANY = -1, SOME = -2 };
 
-/* SERVICE, DEFAULTS: the entries that may give it. ADD, REMOVE: the operators beside `=`.
- * AGAIN: repetitions add up. */
-enum {
-	SERVICE = 1,
-	DEFAULTS = 2,
-	ADD = 4,
-	REMOVE = 8,
-	AGAIN = 16,
-	BOTH = SERVICE | DEFAULTS,
-	LIST = ADD | REMOVE
-};
+/* SERVICE, DEFAULTS: the entries that may give it. ADD, REMOVE: the operators beside `=`. */
+enum { SERVICE = 1, DEFAULTS = 2, ADD = 4, REMOVE = 8, BOTH = SERVICE | DEFAULTS, LIST = ADD | REMOVE };
 
 static const struct {
 	const char *name;
@@ -68,7 +59,7 @@ static const struct {
 	[KEY_SERVER] = { "server", 1, SERVICE },
 	[KEY_SERVER_ARGS] = { "server_args", SOME, SERVICE },
 	[KEY_SOCKET_TYPE] = { "socket_type", 1, SERVICE },
-	[KEY_TYPE] = { "type", SOME, SERVICE | AGAIN },
+	[KEY_TYPE] = { "type", SOME, SERVICE },
 	[KEY_UMASK] = { "umask", 1, BOTH },
 	[KEY_USER] = { "user", 1, SERVICE },
 	[KEY_V6ONLY] = { "v6only", 1, BOTH },
@@ -108,6 +99,13 @@ bool
 xinetd_in_service(enum xinetd_key key)
 {
 	return attrs[key].may & SERVICE;
+}
+
+bool
+xinetd_keeps_out(enum xinetd_key key)
+{
+	return key == KEY_ONLY_FROM || key == KEY_NO_ACCESS || key == KEY_ACCESS_TIMES || key == KEY_BIND ||
+	       key == KEY_INTERFACE || key == KEY_LIBWRAP || key == KEY_DISABLE;
 }
 
 bool
@@ -153,7 +151,7 @@ xinetd_is_repeated(const struct xinetd_settings *all, size_t i)
 {
 	enum xinetd_key key = all->items[i].key;
 
-	if (key == KEY_UNKNOWN || attrs[key].may & (ADD | AGAIN))
+	if (key == KEY_UNKNOWN || attrs[key].may & ADD)
 		return false;
 	for (size_t j = 0; j < i; j++)
 		if (same(all->items[j].key) == same(key))

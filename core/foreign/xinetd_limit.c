@@ -122,6 +122,8 @@ count_of(struct xinetd_service *s, const struct xinetd_setting *t, const char *w
 
 	if (strcasecmp(word, "unlimited") == 0)
 		return -1;
+	if (*word == '+' && isdigit((unsigned char)word[1]))
+		word++;
 	if (parse_int(word, 0, INT64_MAX, &n, NULL) < 0) {
 		xinetd_refuse(s, t, "expected a number or UNLIMITED, not \"%.60s\"", word);
 		return -1;

@@ -112,7 +112,8 @@ next_line(struct source *s)
 		trim_end(s->text, len);
 		s->text = skip_blanks(s->text);
 		s->odd = has_control(s->text);
-		if (*s->text && *s->text != '#')
+		/* Some editors leave form feeds between pages. */
+		if (s->text[strspn(s->text, "\f\v\r")] && *s->text != '#')
 			return true;
 	}
 	return false;
@@ -127,6 +128,22 @@ split(const char *text, struct strlist *words)
 		if (*word)
 			strlist_add(words, word);
 	free(copy);
+}
+
+/* The words of a line that may be the head of an entry: a `{` is one of its own. */
+static void
+split_head(const char *text, struct strlist *words)
+{
+	char *last;
+	size_t len;
+
+	split(text, words);
+	last = words->n ? words->items[words->n - 1] : NULL;
+	len = last ? strlen(last) : 0;
+	if (len < 2 || last[len - 1] != '{')
+		return;
+	last[len - 1] = '\0';
+	strlist_add(words, "{");
 }
 
 /* Drops what stands behind a word that begins with #. */
@@ -233,6 +250,22 @@ is_word(const struct strlist *words, size_t i, const char *word)
 	return i < words->n && strcasecmp(words->items[i], word) == 0;
 }
 
+/* What is nothing for xinetd, so that who is kept out by it would not be. */
+static bool
+is_nearly_defaults(const struct strlist *words)
+{
+	static const char *const near[] = { "default", "default:", "defaults:", NULL };
+
+	return words->n && xinetd_word(words->items[0], near) >= 0 &&
+	       (words->n == 1 || strcmp(words->items[1], "{") == 0);
+}
+
+static bool
+is_defaults(const struct strlist *words)
+{
+	return is_word(words, 0, "defaults") || is_nearly_defaults(words);
+}
+
 /* Whether a line in an entry is the head of another one. */
 static bool
 is_head(const struct strlist *words)
@@ -240,7 +273,7 @@ is_head(const struct strlist *words)
 	char none[] = "", *second = words->n > 1 ? words->items[1] : none;
 	enum xinetd_op op;
 
-	if (is_word(words, 0, "defaults"))
+	if (is_defaults(words))
 		return !*second || strcmp(second, "{") == 0;
 	return is_word(words, 0, "service") && words->n > 1 && !read_op(&second, &op);
 }
@@ -317,7 +350,7 @@ read_entry(struct source *s, const struct strlist *head)
 			close_entry(s, e);
 			return;
 		}
-		split(s->text, &words);
+		split_head(s->text, &words);
 		if (is_head(&words))
 			e = nested_entry(s, (size_t)(e - all->items), &words);
 		else
@@ -340,6 +373,8 @@ begin_entry(struct source *s, const struct strlist *words, bool *opened)
 	size_t n = is_service ? 2 : 1;
 
 	strlist_copy(&w, words);
+	if (is_nearly_defaults(&w))
+		tell(s, FOREIGN_WARNING, NULL, "is taken for defaults; xinetd does not read it");
 	if (drop_comment(&w, 1))
 		tell(s, FOREIGN_WARNING, NULL,
 		     "what stands behind # is a comment here; xinetd does not know such comments");
@@ -363,12 +398,19 @@ begin_entry(struct source *s, const struct strlist *words, bool *opened)
 
 /* --- what stands outside of entries --- */
 
+/* To the `}`, or to the head of an entry: if that is lost as well, so may be who is kept out. */
 static void
 skip_block(struct source *s)
 {
-	while (next_line(s))
+	while (!s->again && next_line(s)) {
+		struct strlist words = { 0 };
+
 		if (*s->text == '}')
 			return;
+		split_head(s->text, &words);
+		s->again = is_head(&words);
+		strlist_clear(&words);
+	}
 }
 
 static void
@@ -500,10 +542,10 @@ parse_text(struct source *s)
 	while (next_line(s)) {
 		struct strlist words = { 0 };
 
-		split(s->text, &words);
+		split_head(s->text, &words);
 		if (is_word(&words, 0, "service"))
 			read_entry(s, &words);
-		else if (is_word(&words, 0, "defaults"))
+		else if (is_defaults(&words))
 			defaults_entry(s, &words);
 		else if (is_word(&words, 0, "include") || is_word(&words, 0, "includedir"))
 			include(s, &words);

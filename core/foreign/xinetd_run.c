@@ -46,19 +46,17 @@ read_types(struct xinetd_service *s)
 	static const char *const words[] = { "RPC",        "INTERNAL", "UNLISTED", "TCPMUX",
 					     "TCPMUXPLUS", "SPECIAL",  NULL };
 
-	for (size_t i = 0; i < s->entry->settings.n; i++) {
-		const struct xinetd_setting *t = &s->entry->settings.items[i];
+	const struct xinetd_setting *t = xinetd_get(s, KEY_TYPE);
 
-		for (size_t j = 0; t->key == KEY_TYPE && j < t->values.n; j++) {
-			int word = xinetd_word(t->values.items[j], words);
+	for (size_t i = 0; t && i < t->values.n; i++) {
+		int word = xinetd_word(t->values.items[i], words);
 
-			if (word < 0)
-				xinetd_refuse(s, t, "\"%.60s\" is no type", t->values.items[j]);
-			else if (strcmp(words[word], "SPECIAL") == 0)
-				xinetd_warn(s, t, "SPECIAL has no effect");
-			else
-				s->types |= 1U << word;
-		}
+		if (word < 0)
+			xinetd_refuse(s, t, "\"%.60s\" is no type", t->values.items[i]);
+		else if (strcmp(words[word], "SPECIAL") == 0)
+			xinetd_warn(s, t, "SPECIAL has no effect");
+		else
+			s->types |= 1U << word;
 	}
 }
 
@@ -382,6 +380,8 @@ sensor_rows(struct xinetd_service *s)
 	const struct xinetd_setting *flags = xinetd_get(s, KEY_FLAGS), *t = xinetd_get(s, KEY_DENY_TIME);
 	int64_t minutes;
 
+	if (!(s->types & TYPE_INTERNAL))
+		xinetd_warn(s, flags, "xinetd wants type = INTERNAL for a sensor");
 	xinetd_row1(s, flags, NULL, "handler", "discard");
 	if (!t || strcasecmp(t->values.items[0], "never") == 0)
 		xinetd_row1(s, t ? t : flags, NULL, "ban", "0");
@@ -443,6 +443,12 @@ warn_of_args(struct xinetd_service *s, const struct xinetd_setting *t)
 	}
 }
 
+static bool
+stands_behind(const struct xinetd_setting *a, const struct xinetd_setting *b)
+{
+	return a && b && a->line > b->line && a->file == b->file;
+}
+
 static void
 exec_rows(struct xinetd_service *s)
 {
@@ -467,6 +473,11 @@ exec_rows(struct xinetd_service *s)
 	}
 	if (args)
 		warn_of_args(s, args);
+	if (named && stands_behind(xinetd_get(s, KEY_FLAGS), args))
+		xinetd_warn(
+			s, xinetd_get(s, KEY_FLAGS),
+			"NAMEINARGS stands behind server_args and counts all the same; in xinetd the program "
+			"has no name then");
 	strlist_add(&argv, server->values.items[0]);
 	for (size_t i = named; args && i < args->values.n; i++)
 		strlist_add(&argv, args->values.items[i]);
@@ -553,8 +564,9 @@ env_word(struct xinetd_service *s, const struct xinetd_setting *t, const char *w
 static int
 passenv_word(struct xinetd_service *s, const struct xinetd_setting *t, const char *word, struct strlist *out)
 {
+	/* Nothing is passed then. */
 	if (strchr(word, '=') || strcmp(word, "*") == 0) {
-		xinetd_refuse(s, t, "expected the name of a variable, not \"%.60s\"", word);
+		xinetd_warn(s, t, "expected the name of a variable, not \"%.60s\"", word);
 		return -1;
 	}
 	strlist_add(out, word);
@@ -583,11 +595,15 @@ static void
 nice_row(struct xinetd_service *s)
 {
 	const struct xinetd_setting *t = xinetd_get(s, KEY_NICE);
+	const char *word;
 	int64_t n;
 
 	if (!t)
 		return;
-	if (parse_int(t->values.items[0], INT32_MIN, INT32_MAX, &n, NULL) < 0) {
+	word = t->values.items[0];
+	if (*word == '+' && is_number(word + 1))
+		word++;
+	if (parse_int(word, INT32_MIN, INT32_MAX, &n, NULL) < 0) {
 		xinetd_refuse(s, t, "expected a whole number, not \"%.60s\"", t->values.items[0]);
 		return;
 	}

@@ -35,7 +35,9 @@ serve() {
 	echo "xinetd(\"$PWD/xinetd.conf\")" >"$CONF"
 	# The programs may be started by others than root.
 	chmod o+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
-	background unshare -n sh -c 'ip link set lo up && echo up >network && exec sleep 600'
+	# Without an address of its own, a machine looks up no names for those who ask as a client does.
+	background unshare -n sh -c 'ip link set lo up && ip address add 192.0.2.1/32 dev lo &&
+		echo up >network && exec sleep 600'
 	wait_for_file network
 	NETWORK=$HELPER
 	run_under nsenter -t "$NETWORK" -n --
@@ -195,11 +197,13 @@ logged() {
 }
 
 @test "cvs, by pserver" {
-	mkdir cvsroot module
+	mkdir cvsroot source
 	cvs -d "$PWD/cvsroot" init
-	echo 'anonymous::root' >cvsroot/CVSROOT/passwd
-	echo text >module/file
-	(cd module && cvs -Q -d "$BATS_TEST_TMPDIR/cvsroot" import -m one module vendor start)
+	# It refuses to serve as root.
+	echo 'anonymous::nobody' >cvsroot/CVSROOT/passwd
+	echo text >source/file
+	(cd source && cvs -Q -d "$BATS_TEST_TMPDIR/cvsroot" import -m one module vendor start)
+	chown -R nobody cvsroot
 	serve cvspserver <<-END
 		service cvspserver
 		{
@@ -253,6 +257,10 @@ logged() {
 	logged auth
 }
 
+says_terminal() {
+	grep -q 'you are on a terminal: /dev/pts/' heard
+}
+
 @test "telnet" {
 	printf '#!/bin/sh\necho "you are on a terminal: $(tty)"\n' >login
 	chmod 755 login
@@ -272,8 +280,10 @@ logged() {
 			disable		= no
 		}
 	END
-	(sleep 2 | client telnet 127.0.0.1 || true) >heard
-	grep -q 'you are on a terminal: /dev/pts/' heard
+	: >heard
+	# It ends when there is nothing more to type.
+	client telnet 127.0.0.1 >heard < <(wait_until says_terminal) || true
+	says_terminal
 	logged telnet
 }
 
@@ -315,7 +325,7 @@ logged() {
 			socket_type = stream
 			wait        = no
 			user        = root
-			server      = /usr/sbin/nbdkit
+			server      = $(command -v nbdkit)
 			server_args = -s -r file $PWD/disk
 		}
 	END
@@ -324,7 +334,6 @@ logged() {
 }
 
 @test "amanda" {
-	need_root
 	serve amanda <<-END
 		service amanda
 		{
@@ -336,25 +345,30 @@ logged() {
 			user            = backup
 			group           = backup
 			groups          = yes
-			server          = /usr/lib/amanda/amandad
-			server_args     = -auth=bsdtcp amdump amindexd amidxtaped
+			server          = $(find /usr/lib /usr/libexec -path '*/amanda/amandad' 2>/dev/null | head -n 1)
+			server_args     = -auth=bsdtcp amdump
 		}
 	END
-	# A request in the words of its protocol: four bytes of length, four of a handle, and a packet.
+	# What "amcheck -c" begins with. A frame is a length, a handle, and a packet: its kind and its text. A
+	# request (0) is acknowledged (3) and answered (1). The port has to be one of root's.
 	client python3 - >answer <<-'END'
 		import socket, struct
-		s = socket.create_connection(("127.0.0.1", 10080), 10)
-		body = b"Amanda 2.6 REQ HANDLE 000-00000000 SEQ 1\nSECURITY USER root\nSERVICE noop\nOPTIONS features=ffffffff9efefbffffffffff1f;\n"
-		s.sendall(struct.pack("!II", len(body), 1) + body)
-		data = b""
-		while b"HANDLE" not in data:
-		    more = s.recv(1000)
-		    if not more:
-		        break
-		    data += more
-		print(data)
+		s = socket.socket()
+		s.bind(("127.0.0.1", 900))
+		s.settimeout(10)
+		s.connect(("127.0.0.1", 10080))
+		frames = s.makefile("rb")
+		def send(packet):
+		    s.sendall(struct.pack("!II", len(packet), 1) + packet)
+		def hear():
+		    length, handle = struct.unpack("!II", frames.read(8))
+		    return frames.read(length).rstrip(b"\0").decode("latin1")
+		send(b"\0SECURITY USER backup\nSERVICE noop\nOPTIONS features=ffffffff9efefbffffffffff1f;\n")
+		assert hear() == "\3"
+		print(hear())
+		send(b"\3")
 	END
-	grep -q 'HANDLE 000-00000000 SEQ 1' answer
+	grep -qa $'^\001OPTIONS features=[0-9a-f]*;$' answer
 	logged amanda
 }
 
@@ -401,7 +415,7 @@ logged() {
 	# The list names one client only, and the log is quiet about it.
 	[ -z "$(client socat -u TCP:127.0.0.1:6556,bind=127.0.0.2 - 2>/dev/null)" ]
 	wait_until service_log_has 'FAIL: check_mk address from=127\.0\.0\.2'
-	run ! service_log_has 'START: check_mk'
+	[ "$(grep -c START service.log)" = 0 ]
 }
 
 clustercheck() {
@@ -431,6 +445,7 @@ clustercheck() {
 			# recommended to put the IPs that need
 			# to connect exclusively (security purposes)
 			per_source = UNLIMITED
+			cps = 1000 1
 		}
 	END
 }
@@ -440,10 +455,11 @@ clustercheck() {
 	client ab -q -n 2000 -c 50 http://127.0.0.1:9200/ >report
 	grep -qE '^Complete requests: +2000$' report
 	grep -qE '^Failed requests: +0$' report
-	run ! grep -q 'Non-2xx' report
-	all_logged() { [ "$(grep -c 'EXIT: mysqlchk status=0' service.log)" = 2000 ]; }
+	[ "$(grep -c Non-2xx report)" = 0 ]
+	# It has a few connections more under way when it stops, and hangs up on them.
+	all_logged() { [ "$(grep -c 'EXIT: mysqlchk ' service.log)" = "$(grep -c 'START: mysqlchk ' service.log)" ]; }
 	wait_until all_logged
-	[ "$(grep -c 'START: mysqlchk' service.log)" = 2000 ]
+	[ "$(grep -c 'EXIT: mysqlchk status=0 ' service.log)" -ge 2000 ]
 }
 
 @test "a health check behind HAProxy's option httpchk" {

@@ -276,6 +276,36 @@ test_argv0(void)
 	ok(loads(), "a configuration of ours can say all of that");
 }
 
+/* Lines that say where the services below listen. */
+static void
+test_places(void)
+{
+	conf("127.0.0.1: # here only\n"
+	     "9001 stream tcp nowait root /bin/cat cat\n"
+	     "127.0.0.2 :\n"
+	     "9002 stream tcp nowait root /bin/cat cat\n"
+	     "127.0.0.3: if at all\n"
+	     "9003 stream tcp nowait root /bin/cat cat\n"
+	     "9004 on protocol=tcp, wait=no, user=root, exec=/bin/cat;\n"
+	     "127.0.0.4:9005 stream tcp nowait root /bin/cat cat\n"
+	     "9006 on protocol=tcp, bind=127.0.0.5, wait=no, user=root, exec=/bin/cat;\n"
+	     "/tmp/s stream unix nowait root /bin/cat cat\n"
+	     "*:\n"
+	     "9007 stream tcp nowait root /bin/cat cat\n");
+	is(row("9001", "listen"), "tcp:127.0.0.1:9001", "a comment may stand behind it");
+	is(row("9002", "listen"), "tcp:127.0.0.2:9002", "the colon may stand apart");
+	ok(is_refused("9003") && is_refused("9004") && said(FOREIGN_ERROR, 6, "see line 5"),
+	   "where it cannot be read, nobody listens everywhere instead");
+	is(row("9005", "listen"), "tcp:127.0.0.4:9005", "who has a host of its own does not need it");
+	is(row("9006", "listen"), "tcp:127.0.0.5:9006", "in either notation");
+	ok(!is_refused("/tmp/s"), "nor does a unix socket");
+	is(row("9007", "listen"), "tcp:*:9007", "up to the next such line");
+
+	conf("9001 stream tcp nowait root /bin/cat cat\r9002 stream tcp nowait root /bin/cat cat\r");
+	ok(is_refused("9001") && said(FOREIGN_ERROR, 1, "control character"),
+	   "lines that end with a carriage return alone are one line, and no arguments of a program");
+}
+
 static void
 test_keyed(void)
 {
@@ -440,6 +470,7 @@ main(void)
 	test_unix();
 	test_rpc_and_tcpmux();
 	test_argv0();
+	test_places();
 	test_keyed();
 	test_lines();
 	test_files();

@@ -146,6 +146,11 @@ test_socket_keys(void)
 	ok(!is_refused("t") && said(FOREIGN_WARNING, 4, "Colour: is unknown"),
 	   "an unknown key is warned about");
 	ok(said(FOREIGN_WARNING, 5, "is not set on the socket"), "so is an option that is not set");
+	units("Accept=yes\nListenStream=9001\nIPAddresAllow=10.0.0.0/8", "ExecStart=/bin/cat");
+	ok(is_refused("t") && said(FOREIGN_ERROR, 4, "did you mean IPAddressAllow?"),
+	   "without a key that keeps clients out, whose name is wrong, nothing runs");
+	units("Accept=yes\nListenStream=9001", "ExecStart=/bin/cat\nuser=nobody");
+	ok(is_refused("t") && said(FOREIGN_ERROR, 0, "did you mean User?"), "nor as root instead of a user");
 	units("Accept=yes\nListenStream=9001\nMaxConnections=0", "ExecStart=/bin/cat");
 	ok(is_refused("t"), "no connection at all");
 	units("ListenStream=9001\nFileDescriptorName=web", "ExecStart=/bin/cat");

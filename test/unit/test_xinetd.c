@@ -390,6 +390,11 @@ braces(void)
 	read_text("defaults {\nonly_from = 10.0.0.1\n}\n" ENTRY("s", "1"));
 	ok(runs("s") && remarked(FOREIGN_WARNING, 1, "line of its own"), "so is defaults {");
 	is(row("s", "allow"), "10.0.0.1", "and counts");
+	read_text("defaults{\nonly_from = 10.0.0.1\n}\n\f\nservice s{\n" BODY
+		  "type = UNLISTED\nport = 1\n}\n\f\n");
+	ok(!is_refused("s") && !count(FOREIGN_ERROR),
+	   "the brace may be a part of the word, and pages may end");
+	is(row("s", "allow"), "10.0.0.1", "such defaults count as well");
 
 	read_text("service s\n" BODY "type = UNLISTED\nport = 1\n}\n" ENTRY("t", "2"));
 	ok(is_refused("s") && remarked(FOREIGN_ERROR, 2, "expected {"), "a missing { refuses the entry");
@@ -444,6 +449,7 @@ repetitions(void)
 		{ "instances = 1\ninstances = 2", "the first one counts" },
 		{ "bind = 127.0.0.1\ninterface = 127.0.0.2", "the first one counts" },
 		{ "flags = IPv4\nflags = IPv6", "the first one counts" },
+		{ "type = UNLISTED\ntype = RPC", "the first one counts" },
 		{ "server_args = a\nserver_args = b", "the first one counts" },
 		{ NULL, NULL },
 	};
@@ -469,7 +475,7 @@ repetitions(void)
 	all_are_warned_of(warned);
 	all_become(values);
 	read_service("", "type = UNLISTED\ntype = INTERNAL\nserver = /x");
-	ok(is_refused("s") && remarked(FOREIGN_ERROR, 0, "no internal service"), "the words of type add up");
+	ok(runs("s") && !strcmp(row("s", "exec"), "/x"), "of two types the first counts as well");
 }
 
 /* --- includes --- */
@@ -601,14 +607,23 @@ services_over_defaults(void)
 static void
 bad_defaults(void)
 {
-	static const char *const closing[] = {
-		"instances = lots",      "per_source = -1",  "cps = 10",
-		"cps = ten 1",           "max_load = high",  "only_from = 10.0.0.1 !",
-		"no_access = 300.1.2.3", "umask = 999",      "bind = a b",
-		"bind = 1.2.3",          "groups = perhaps", "instances = 1 2",
-		"per_source =",          "v6only = perhaps", "passenv = A=B",
-		"no_access = {1,2}",     "instances += 5",   NULL
-	};
+	static const char *const closing[] = { "instances = lots",
+					       "per_source = -1",
+					       "cps = 10",
+					       "cps = ten 1",
+					       "max_load = high",
+					       "only_from = 10.0.0.1 !",
+					       "no_access = 300.1.2.3",
+					       "umask = 999",
+					       "bind = a b",
+					       "bind = 1.2.3",
+					       "groups = perhaps",
+					       "instances = 1 2",
+					       "per_source =",
+					       "v6only = perhaps",
+					       "no_access = {1,2}",
+					       "instances += 5",
+					       NULL };
 	static const char *const harmless[] = { "log_type = PIPE x",
 						"log_type = SYSLOG nothing",
 						"log_type = FILE",
@@ -650,10 +665,24 @@ bad_defaults(void)
 	   "defaults that are not understood refuse everybody");
 	read_text(ENTRY("s", "1") "defaults\n{\nonly_from = 10.0.0.1\n");
 	ok(is_refused("s"), "so do defaults without an end");
-	read_service("defaults\n{\nonly_from = 10.0.0.1 # us\ncolour = blue\nonlyfrom = x\n}\n", "nice = 1");
-	ok(remarked(FOREIGN_WARNING, 3, "comment") && remarked(FOREIGN_WARNING, 4, "no attribute") &&
-		   remarked(FOREIGN_WARNING, 5, "did you mean only_from?"),
+	read_service("defaults\n{\nonly_from = 10.0.0.1 # us\ncolour = blue\nlog_typ = x\n}\n", "nice = 1");
+	ok(runs("s") && remarked(FOREIGN_WARNING, 3, "comment") &&
+		   remarked(FOREIGN_WARNING, 4, "no attribute") &&
+		   remarked(FOREIGN_WARNING, 5, "did you mean log_type?"),
 	   "what is odd in defaults is told with its line");
+	read_service("defaults\n{\nonlyfrom = 10.0.0.1\n}\n", "nice = 1");
+	ok(is_refused("s") && remarked(FOREIGN_ERROR, 3, "did you mean only_from?"),
+	   "defaults whose list of clients has the wrong name open nothing");
+	read_service("defaults\n{\ndisabel = yes\n}\n", "nice = 1");
+	ok(runs("s") && remarked(FOREIGN_WARNING, 3, "did you mean disable?"),
+	   "what would have no effect there anyway stops nobody");
+	read_text("default\n{\nonly_from = 10.0.0.1\n}\n" ENTRY("s", "1"));
+	ok(!strcmp(row("s", "allow"), "10.0.0.1") && remarked(FOREIGN_WARNING, 1, "taken for defaults"),
+	   "\"default\" is taken for defaults, which xinetd overlooks");
+	read_text("Defaults:\n{\nonly_from = 10.0.0.1\n}\n" ENTRY("s", "1"));
+	is(row("s", "allow"), "10.0.0.1", "so is a colon behind it");
+	read_text("{% if strict %}\ndefaults {\nonly_from = 10.0.0.1\n}\n{% endif %}\n" ENTRY("s", "1"));
+	is(row("s", "allow"), "10.0.0.1", "text in front of defaults does not take them along");
 	read_text("defaults\n{\nlog_on_failure = RECORD\n}\n" ENTRY("s", "1") ENTRY("t", "2")
 			  ENTRY("u", "3"));
 	is_int((long long)count(FOREIGN_WARNING), 1,
@@ -673,6 +702,9 @@ on_and_off(void)
 	ok(runs("s"), "disable = no does not");
 	read_service("", "disable = YES\nwait = perhaps\nport = x");
 	ok(f.nservices == 0 && !count(FOREIGN_ERROR), "nobody looks at the rest of a service that is off");
+	read_service("", "disable += yes");
+	ok(f.nservices == 0 && remarked(FOREIGN_WARNING, 3, "xinetd overlooks"),
+	   "an operator that has no meaning does not switch it on");
 	read_service("", "disable = no\ndisable = yes");
 	ok(runs("s") && remarked(FOREIGN_WARNING, 4, "the first one counts"), "of two, the first counts");
 
@@ -690,6 +722,9 @@ on_and_off(void)
 	snprintf(text, sizeof(text), "%sdefaults\n{\ndisabled = b\n}\n", two);
 	read_text(text);
 	ok(runs("a") && !service("b"), "disabled leaves a service out");
+	snprintf(text, sizeof(text), "%sdefaults\n{\ndisabled = a,b, c\n}\n", two);
+	read_text(text);
+	ok(!f.nservices && count(FOREIGN_WARNING), "in a list with commas too");
 	snprintf(text, sizeof(text), "defaults\n{\nenabled = a b\ndisabled = b\n}\n%s", two);
 	read_text(text);
 	ok(runs("a") && !service("b"), "disabled wins over enabled");
@@ -946,10 +981,17 @@ programs(void)
 		{ "env = A", "NAME=VALUE" },
 		{ "env = =A", "NAME=VALUE" },
 		{ "env -= A=1", "does not take -=" },
-		{ "passenv = A=1", "name of a variable" },
 		{ "flags = NAMEINARGS", "needs server_args" },
 		{ "disable = perhaps", "yes or no" },
 		{ "disable =", "one value" },
+		{ "onlyfrom = 10.0.0.1", "did you mean only_from?" },
+		{ "no-access = 10.0.0.1", "did you mean no_access?" },
+		{ "access_time = 8:00-9:00", "did you mean access_times?" },
+		{ "interfaces = 10.0.0.1", "did you mean interface?" },
+		{ "disbale = yes", "did you mean disable?" },
+		{ "disabled = yes", "did you mean disable = yes?" },
+		{ "enabled = no", "did you mean disable = yes?" },
+		{ "enable = no", "did you mean disable?" },
 		{ NULL, NULL },
 	};
 	static const struct says warned[] = {
@@ -960,12 +1002,17 @@ programs(void)
 		{ "server_args =", "no value" },
 		{ "kafel_rule = /x", "no attribute" },
 		{ "log_on_failer = USERID", "did you mean log_on_failure?" },
+		{ "enable = yes", "no attribute" },
+		{ "passenv = A=1", "name of a variable" },
+		{ "passenv = *", "name of a variable" },
+		{ "enabled = yes", "defaults only" },
 		{ NULL, NULL },
 	};
 	static const char *const fine[] = { "flags = REUSE",
 					    "flags = NORETRY",
 					    "flags = NOLIBWRAP",
 					    "nice = 19",
+					    "nice = +5",
 					    "user = 0",
 					    "user = 54321\ngroup = daemon",
 					    "env =",
