@@ -75,8 +75,6 @@ skip_blanks(struct lexer *x)
 	return true;
 }
 
-/* Copies a quoted string. "${NAME}" would be replaced from the daemon's environment: the same file
- * must mean the same everywhere, so the dollar is escaped. */
 /* libconfuse would stop the whole block at an escape it does not know, and end the text at a NUL. */
 static bool
 is_good_escape(const char *p, const char *end)
@@ -91,7 +89,7 @@ is_good_escape(const char *p, const char *end)
 	}
 	if (p >= end || !isdigit((unsigned char)*p))
 		return true;
-	for (; p + n < end && isdigit((unsigned char)p[n]); n++) {
+	for (; p + n < end && n <= 3 && isdigit((unsigned char)p[n]); n++) {
 		if (p[n] > '7')
 			return false;
 		value = value * 8 + (p[n] - '0');
@@ -99,6 +97,8 @@ is_good_escape(const char *p, const char *end)
 	return n <= 3 && value > 0 && value <= 0xff;
 }
 
+/* Copies a quoted string. "${NAME}" would be replaced from the daemon's environment: the same file
+ * must mean the same everywhere, so the dollar is escaped. */
 static enum token
 lex_quoted(struct lexer *x)
 {

@@ -113,6 +113,9 @@ strings(void)
 	scans("service a { x = \"}\" y = '{' }", "service@1<a>{x@1=1 y@1=1}",
 	      "braces in a string open and close nothing");
 	scans("x = { \"a,b\", '}' }", "x@1=1,1", "commas neither");
+	scans("x = \"\\5555555555555555555555555555\"\ny = 1",
+	      " | 1: expected \\ooo from \\001 to \\377, \\xhh or a known escape",
+	      "a number that is too long is none");
 	scans("x = \"say \\\"}\\\" \\\\\"\ny = 1", "x@1=1 y@2=2", "escaped quotes do not end a string");
 	scans("x = 'it\\'s'\ny = 1", "x@1=1 y@2=2", "in single quotes neither");
 	scans("x = \"two\nlines\"\ny = 1", "x@1=1 y@3=3", "a string over two lines counts them");
