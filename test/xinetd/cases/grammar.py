@@ -105,6 +105,36 @@ served("mdns is passed over", plain("a", "@P1@", "mdns = yes") + B)
 served("REUSE, NORETRY and NOLIBWRAP are flags", plain("a", "@P1@").replace("IPv4", "IPv4 REUSE NORETRY NOLIBWRAP") + B)
 served("NODELAY and KEEPALIVE are flags", plain("a", "@P1@").replace("IPv4", "IPv4 NODELAY KEEPALIVE") + B)
 
+served("form feeds between entries", "\f\n" + A + "\f\n" + B)
+served("two types: the first counts", plain("a", "@P1@", "type = INTERNAL") + B)
+served("nice with a +", plain("a", "@P1@", "nice = +5") + B)
+served("instances with a +", plain("a", "@P1@", "instances = +5") + B)
+served("passenv = * passes nothing", plain("a", "@P1@", "passenv = *") + B)
+served("a } with more behind it", A.replace("}\n", "};\n"))
+served("an entry in one line", "service a { socket_type = stream }\n")
+served("a line that goes on behind a backslash", plain("a", "@P1@", "only_from = 127.0.0.1 \\\n 10.0.0.1"))
+served("commas in only_from", plain("a", "@P1@", "only_from = 10.0.0.1, 127.0.0.1") + B)
+served("quotes around disable", plain("a", "@P1@", 'disable = "no"') + B)
+served("disable = true", plain("a", "@P1@", "disable = true") + B)
+served("a user with a group behind it", A.replace("root", "root:root") + B)
+served("a comment behind disable = yes", plain("a", "@P1@", "disable = yes # for now") + B,
+       {"B38": "the attribute was left out: the service was on"}, ((True, True, False), (False, True, False)))
+served("disable += yes", plain("a", "@P1@", "disable += yes") + B,
+       {"grammar": "the attribute was left out: the service was on"}, ((True, True, False), (False, True, False)))
+served("commas in disabled", "defaults\n{\n disabled = a, b\n}\n" + A + B + C,
+       {"grammar": "the comma was a part of the name: the service was on"},
+       ((True, False, True), (False, False, True)))
+served("a { that is a part of the name", A + B.replace("b\n{", "b{"),
+       {"grammar": "the entry was dropped; it is taken, with a warning"}, ((True, False, False), (True, True, False)))
+served("a wrong name for only_from", plain("a", "@P1@", "onlyfrom = 10.0.0.1") + B,
+       {"grammar": "the attribute was left out: everybody was let in"}, ((True, True, False), (False, True, False)))
+served("a wrong name for only_from in defaults", "defaults\n{\n only_form = 10.0.0.1\n}\n" + A,
+       {"grammar": "the attribute was left out: everybody was let in"}, ((True, False, False), (False, False, False)))
+served("disabled in a service", plain("a", "@P1@", "disabled = yes") + B,
+       {"grammar": "the attribute was left out: the service was on"}, ((True, True, False), (False, True, False)))
+served("default instead of defaults", "default\n{\n only_from = 10.0.0.1\n}\n" + A,
+       {"grammar": "the entry was dropped: everybody was let in"}, ((True, False, False), (False, False, False)))
+
 
 @case("defaults that stand behind a service hold for it", A + "defaults\n{\n only_from = 127.0.0.9\n}\n", logs=False,
       differs={"B7": "a service before the defaults did not have their lists"})
