@@ -46,7 +46,7 @@ declare -A differences=(
 	[path]='refused here: a server that is no absolute path'
 	[args]='refused here: NAMEINARGS without server_args'
 	[socket]='refused here: neither tcp nor udp, or a datagram program with wait = no'
-	[wrappers]='refused here: wait = yes where hosts.allow or hosts.deny has rules'
+	[wrappers]='refused here: a stream with wait = yes where hosts.allow or hosts.deny has rules'
 	[name]='refused here: more than a name behind service'
 	[number]='refused here: a number or a time that xinetd reads a part of'
 	[limit]='holds here: a limit with a comment behind it, which xinetd overlooks; warned of'
