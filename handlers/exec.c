@@ -405,6 +405,8 @@ prepare_place(struct service *s, struct exec_data *d, struct problems *problems)
 	d->plan.directory = conf->directory;
 }
 
+_Static_assert((int)LIMITS <= (int)SPAWN_RLIMITS, "a plan has room for every limit");
+
 static void
 prepare_limits(struct service *s, struct exec_data *d)
 {

@@ -13,7 +13,7 @@
  * runs between clone and exec is system calls only, and each one that fails ends the child and is
  * reported with its step. A program never runs with a step left out. */
 
-enum { SPAWN_RLIMITS = 9, SPAWN_CAPS_WORDS = 2 };
+enum { SPAWN_RLIMITS = RLIM_NLIMITS, SPAWN_CAPS_WORDS = 2 };
 
 struct spawn_plan {
 	const char *path; /* absolute, or relative to `directory` */
