@@ -520,7 +520,7 @@ cage() {
 	fi
 }
 
-@test "rlimit sets soft and hard limits" {
+@test "rlimit sets soft and hard limits, all of them at once" {
 	configure <<-'CONF'
 		service "limits" {
 			listen = "tcp:127.0.0.1:0"
@@ -534,6 +534,7 @@ cage() {
 				fsize   = "1M:2M"
 				memlock = "16K"
 				nproc   = "50:60"
+				rss     = "3M:4M"
 				stack   = "1M:2M"
 			}
 		}
@@ -557,6 +558,7 @@ cage() {
 		Max file size 1048576 2097152 bytes
 		Max locked memory 16384 16384 bytes
 		Max processes 50 60 processes
+		Max resident set 3145728 4194304 bytes
 		Max stack size 1048576 2097152 bytes
 	LINES
 }
